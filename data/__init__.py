@@ -1,0 +1,1 @@
+"""The catalogue, ingestion, quality rules, calendars and corporate actions."""

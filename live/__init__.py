@@ -1,0 +1,1 @@
+"""Adapters, journal, recovery, keys, health, metrics and alerts of live trading."""

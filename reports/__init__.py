@@ -1,0 +1,1 @@
+"""Metrics, statistics and the HTML report, computed from run folders alone."""

@@ -1,0 +1,1 @@
+"""The leak suite, labels, training, sweeps, walk-forward and tracking."""

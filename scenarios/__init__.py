@@ -1,0 +1,1 @@
+"""Scenario files, their schema, shocks and the runner."""

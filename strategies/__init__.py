@@ -1,0 +1,1 @@
+"""What decides: strategies, models' inference and the meta-controller."""
