@@ -1,0 +1,102 @@
+"""The decorators of compiled code: ``kernel`` for functions, ``callback`` for functions called through a C pointer.
+
+Both compile for exact arithmetic (no fastmath, no contraction), give inf or NaN on division by zero as IEEE 754 says,
+release the GIL, and are cached by all they depend on (``engine/cache.py``). With ``NUMBA_DISABLE_JIT=1`` both return
+the Python function: the interpreted twin, which gives the same bytes.
+"""
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, TypeVar, cast, overload
+
+from numba import njit
+from numba.core import ccallback, sigutils
+from numba.core import config as numba_config
+from numba.core.typeinfer import register_dispatcher
+
+from lockstep.engine.cache import KernelCache
+from lockstep.engine.errors import StrategyError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Signature = Any
+"""A numba signature, such as ``types.int64(types.int64)``, ``"int64(int64)"`` or a tuple of argument types."""
+
+config: Any = numba_config
+CFunc: Any = ccallback.CFunc
+is_signature: Any = sigutils.is_signature
+normalize_signature: Any = sigutils.normalize_signature
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "boundscheck": None}
+
+
+@overload
+def kernel(function_or_signature: Function) -> Function: ...
+
+
+@overload
+def kernel(function_or_signature: Signature) -> Callable[[Function], Function]: ...
+
+
+def kernel(function_or_signature: Any) -> Any:
+    """Compile a function; bare, or with a signature that fixes its types and compiles it at once.
+
+    Parameters
+    ----------
+    function_or_signature : the function (``@kernel``), or a numba signature (``@kernel(types.void(record))``), which a
+        function needs that is passed to kernels as an argument: only then is the kernel that receives it cached.
+
+    Returns
+    -------
+    numba's dispatcher; the function itself under ``NUMBA_DISABLE_JIT=1``.
+
+    Raises
+    ------
+    StrategyError : what is decorated is no plain function.
+    """
+    if is_signature(function_or_signature):
+        return lambda function: _kernel(function, function_or_signature)
+    return _kernel(function_or_signature, None)
+
+
+def _kernel(function: Any, signature: Any) -> Any:
+    checked = _plain(function)
+    if config.DISABLE_JIT:
+        return checked
+    dispatcher = cast("Any", njit(**OPTIONS)(checked))
+    dispatcher._cache = KernelCache(checked, "kernel")
+    if signature is not None:
+        with register_dispatcher(dispatcher):
+            dispatcher.compile(signature)
+        dispatcher.disable_compile()
+    return dispatcher
+
+
+def callback(signature: Signature) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function into a C callback with an ``address`` and a ``ctypes`` view.
+
+    Parameters
+    ----------
+    signature : numba signature with its return type, of types that C has.
+
+    Returns
+    -------
+    A decorator that gives numba's ``CFunc``; the function itself under ``NUMBA_DISABLE_JIT=1``.
+    """
+
+    def decorate(function: Any) -> Any:
+        checked = _plain(function)
+        if config.DISABLE_JIT:
+            return checked
+        options = {"nopython": True, **OPTIONS}
+        compiled = CFunc(checked, normalize_signature(signature), locals={}, options=options)
+        compiled._cache = KernelCache(checked, "callback")
+        compiled.compile()
+        return compiled
+
+    return decorate
+
+
+def _plain(function: Any) -> FunctionType:
+    if not isinstance(function, FunctionType):
+        kind = type(function).__name__
+        raise StrategyError(f"kernel {function!r} is a {kind}, expected a plain function: decorate the function itself")
+    return function
