@@ -1,1 +1,9 @@
 """Metrics, statistics and the HTML report, computed from run folders alone."""
+
+from .attribution import attribution
+from .errors import RunError
+from .run import RunFolder, load
+from .summary import statistics
+from .trades import trades
+
+__all__ = ["RunError", "RunFolder", "attribution", "load", "statistics", "trades"]
