@@ -1,0 +1,1 @@
+"""Readers of particular sources; each hands `Source` records to `ingest`."""
