@@ -7,7 +7,7 @@ the Python function: the interpreted twin, which gives the same bytes.
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast
 
 from numba import njit
 from numba.core import ccallback, sigutils
@@ -19,30 +19,20 @@ from lockstep.engine.errors import StrategyError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Signature = Any
-"""A numba signature, such as ``types.int64(types.int64)``, ``"int64(int64)"`` or a tuple of argument types."""
+"""Types to compile for, such as ``types.int64(types.int64)``, ``"int64(int64)"`` or a tuple of argument types."""
 
 config: Any = numba_config
 CFunc: Any = ccallback.CFunc
-is_signature: Any = sigutils.is_signature
 normalize_signature: Any = sigutils.normalize_signature
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "boundscheck": None}
 
 
-@overload
-def kernel(function_or_signature: Function) -> Function: ...
-
-
-@overload
-def kernel(function_or_signature: Signature) -> Callable[[Function], Function]: ...
-
-
-def kernel(function_or_signature: Any) -> Any:
-    """Compile a function; bare, or with a signature that fixes its types and compiles it at once.
+def kernel(function: Function) -> Function:
+    """Compile a function for whatever types it is called with.
 
     Parameters
     ----------
-    function_or_signature : the function (``@kernel``), or a numba signature (``@kernel(types.void(record))``), which a
-        function needs that is passed to kernels as an argument: only then is the kernel that receives it cached.
+    function : a plain function.
 
     Returns
     -------
@@ -52,16 +42,35 @@ def kernel(function_or_signature: Any) -> Any:
     ------
     StrategyError : what is decorated is no plain function.
     """
-    if is_signature(function_or_signature):
-        return lambda function: _kernel(function, function_or_signature)
-    return _kernel(function_or_signature, None)
+    return cast("Function", _compile(function, None))
 
 
-def _kernel(function: Any, signature: Any) -> Any:
+def kernel_for(signature: Signature) -> Callable[[Function], Function]:
+    """Compile a function at once, for one signature alone.
+
+    A function that is passed to kernels as an argument needs this: only then is the kernel that receives it cached.
+
+    Parameters
+    ----------
+    signature : types to compile for.
+
+    Returns
+    -------
+    A decorator that gives numba's dispatcher; the function itself under ``NUMBA_DISABLE_JIT=1``.
+    """
+
+
+    def decorate(function: Function) -> Function:
+        return cast("Function", _compile(function, signature))
+
+    return decorate
+
+
+def _compile(function: Callable[..., Any], signature: Signature | None) -> Any:
     checked = _plain(function)
     if config.DISABLE_JIT:
         return checked
-    dispatcher = cast("Any", njit(**OPTIONS)(checked))
+    dispatcher: Any = njit(**OPTIONS)(checked)
     dispatcher._cache = KernelCache(checked, "kernel")
     if signature is not None:
         with register_dispatcher(dispatcher):

@@ -89,6 +89,7 @@ _LAYOUT: tuple[tuple[str, str, int], ...] = (
     ("slot", "<i4", 64),
     ("code", "<i2", 68),
     ("reason", "<i2", 70),
+    ("filled", "<i8", 72),
     ("numerator", "<i8", 32),
     ("denominator", "<i8", 40),
     ("pay_ts", "<i8", 32),

@@ -7,16 +7,21 @@ made of.
 """
 
 import hashlib
-import sys
+import os
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import CellType, CodeType, FunctionType, ModuleType
 
+import llvmlite
+import numba
 import numpy as np
 
 ENGINE = Path(__file__).resolve().parent
 PACKAGE = ENGINE.parent
-FOREIGN = frozenset({"numba", "numpy", "llvmlite"}) | sys.stdlib_module_names
+STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
+INSTALLED = ("site-packages", "dist-packages")
+COMPILER = tuple(f"{Path(module.__file__).parent}{os.sep}" for module in (numba, np, llvmlite) if module.__file__)
 ADDRESS = " at 0x"
 
 _first_seen: dict[Path, str] = {}
@@ -80,20 +85,27 @@ def _cells(function: FunctionType) -> dict[str, object]:
 def _globals(function: FunctionType) -> dict[str, object]:
     names = _names(function.__code__)
     found = {name: function.__globals__[name] for name in names if name in function.__globals__}
-    modules = [value for value in found.values() if isinstance(value, ModuleType) and not _foreign(value.__name__)]
+    modules = [
+        value
+        for value in found.values()
+        if isinstance(value, ModuleType) and not _foreign(getattr(value, "__file__", None))
+    ]
     for module in modules:
         found |= {f"{module.__name__}.{name}": vars(module)[name] for name in names if name in vars(module)}
     return found
 
 
-def _foreign(module: str) -> bool:
-    return module.partition(".")[0] in FOREIGN
+def _foreign(file: str | None) -> bool:
+    """Whether a source belongs to Python or the compiler, whose versions are part of every key."""
+    if file is None or file.startswith(COMPILER):
+        return True
+    return file.startswith(STDLIB) and not any(folder in file for folder in INSTALLED)
 
 
 def _python_function(value: object) -> FunctionType | None:
     for attribute in ("py_func", "_defn", "__wrapped__"):  # of dispatchers, intrinsics, C callbacks
         value = getattr(value, attribute, value)
-    return value if isinstance(value, FunctionType) and not _foreign(value.__module__ or "") else None
+    return value if isinstance(value, FunctionType) and not _foreign(value.__code__.co_filename) else None
 
 
 def reachable(function: FunctionType) -> list[FunctionType]:

@@ -1,0 +1,149 @@
+"""Flat state: records inside one block of bytes, reached by offset.
+
+A world is one contiguous block. Its first bytes are a header record, tables follow at offsets that the header names. Offsets,
+not addresses, stand in the state, so the block is its own snapshot and a hash of the block is its digest. In compiled code a
+record is a bare pointer: no reference counting, no capacity in any type. Nothing checks bounds here: callers do.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import config, from_dtype, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+INTERPRETED: bool = bool(config.DISABLE_JIT)
+"""Whether kernels run as plain Python (environment variable ``NUMBA_DISABLE_JIT=1``)."""
+
+_WORD = ir.IntType(64)
+_functions: list[Callable[..., Any]] = []
+
+
+def address(array: NDArray[Any]) -> int:
+    """Return the address of an array's first byte; the caller keeps the array alive."""
+    return int(array.ctypes.data)
+
+
+def _record(where: int, dtype: np.dtype[Any]) -> Any:
+    block = (ctypes.c_char * dtype.itemsize).from_address(where)
+    return np.frombuffer(block, dtype).view(np.recarray)[0]
+
+
+def _offset(base: Any, offset: int, index: int, itemsize: int) -> int:
+    return int(base.__array_interface__["data"][0]) + int(offset) + int(index) * itemsize
+
+
+def _field_of(dtype: np.dtype[Any]) -> Any:
+    itemsize = dtype.itemsize
+
+    def interpreted(base: Any, offset: int, index: int) -> Any:
+        return _record(_offset(base, offset, index, itemsize), dtype)
+
+    if INTERPRETED:
+        return interpreted
+    record = from_dtype(dtype)
+
+    @intrinsic
+    def compiled(typing: Any, base: Any, offset: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer, start, i = args
+            where = builder.add(builder.ptrtoint(pointer, _WORD), builder.add(start, builder.mul(i, _WORD(itemsize))))
+            return builder.inttoptr(where, context.get_value_type(record))
+
+        return record(base, types.int64, types.int64), codegen
+
+    return compiled
+
+
+def _item_of(dtype: np.dtype[Any]) -> Any:
+    itemsize = dtype.itemsize
+
+    def interpreted(where: int, index: int) -> Any:
+        return _record(int(where) + int(index) * itemsize, dtype)
+
+    if INTERPRETED:
+        return interpreted
+    record = from_dtype(dtype)
+
+    @intrinsic
+    def compiled(typing: Any, where: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            base, i = args
+            return builder.inttoptr(builder.add(base, builder.mul(i, _WORD(itemsize))), context.get_value_type(record))
+
+        return record(types.int64, types.int64), codegen
+
+    return compiled
+
+
+def table(dtype: np.dtype[Any]) -> Any:
+    """Return ``f(record, offset, index)``: row `index` of the table of `dtype` that starts `offset` bytes after `record`."""
+    return _field_of(dtype)
+
+
+def at(dtype: np.dtype[Any]) -> Any:
+    """Return ``f(address, index)``: row `index` of the table of `dtype` at an address."""
+    return _item_of(dtype)
+
+
+def register(function: Callable[..., Any]) -> int:
+    """Return a handle by which `call` finds a Python function; for interpreted runs only."""
+    _functions.append(function)
+    return len(_functions)
+
+
+def _call_interpreted(where: int, a: int, b: int, c: int) -> None:
+    _functions[int(where) - 1](a, b, c)
+
+
+@intrinsic
+def _call_compiled(typing: Any, where: Any, a: Any, b: Any, c: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [_WORD, _WORD, _WORD])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def _address_compiled(typing: Any, record: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ptrtoint(args[0], _WORD)
+
+    return types.int64(record), codegen
+
+
+def _address_interpreted(record: Any) -> int:
+    return int(record.__array_interface__["data"][0])
+
+
+call: Any = _call_interpreted if INTERPRETED else _call_compiled
+"""``call(function, a, b, c)``: call ``void(int64, int64, int64)`` by address."""
+
+address_of: Any = _address_interpreted if INTERPRETED else _address_compiled
+"""``address_of(record)``: where a record lies."""
+
+
+class Layout:
+    """Plans a block: tables one after another, each on a 64-byte line."""
+
+    def __init__(self, header: np.dtype[Any]) -> None:
+        self.size = 0
+        self.add(header, 1)
+
+    def add(self, dtype: np.dtype[Any], rows: int) -> int:
+        """Reserve `rows` records and return the offset of the first."""
+        offset = self.size
+        self.size += -(-dtype.itemsize * rows // 64) * 64
+        return offset
+
+
+def allocate(size: int) -> NDArray[np.uint8]:
+    """Return `size` zeroed bytes that start on a 64-byte line."""
+    raw = np.zeros(size + 64, np.uint8)
+    start = -address(raw) % 64
+    return raw[start : start + size]

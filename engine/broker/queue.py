@@ -1,0 +1,121 @@
+"""The broker's order events on their way to the account, and its per-instrument lists of resting orders, oldest first."""
+
+from typing import Any
+
+from ..codes import Reason, Update
+from ..compile import kernel
+from ..events import ORDER
+from ..tables import resting, update_in, venue
+
+FILL, CANCELLED, EXPIRED, ACTIVATED = int(Update.FILL), int(Update.CANCELLED), int(Update.EXPIRED), int(Update.ACTIVATED)
+ACCEPTED, REPLACED, TRIGGERED, RESCALED = (
+    int(Update.ACCEPTED),
+    int(Update.REPLACED),
+    int(Update.TRIGGERED),
+    int(Update.RESCALED),
+)
+CANCEL_REJECTED, PARENT_DONE = int(Update.CANCEL_REJECTED), int(Reason.PARENT_DONE)
+
+
+@kernel
+def emit(broker: Any, instrument: int, slot: int, order_id: int, code: int, reason: int, ts_event: int, ts_known: int) -> Any:
+    """Queue an order event and return its row, to be completed by the caller; the last place takes what exceeds the queue."""
+    k = broker.n_queue
+    if k >= broker.queue_size:
+        broker.overflow = 1
+        k = broker.queue_size - 1
+    else:
+        broker.n_queue += 1
+    row = update_in(broker, k)
+    event = row.event
+    event.ts_available, event.ts_event, event.sequence = ts_known, ts_event, 0
+    event.instrument, event.kind, event.flags = instrument, ORDER, 0
+    event.order_id, event.quantity, event.price, event.fee = order_id, 0, 0, 0
+    event.slot, event.code, event.reason, event.filled = slot, code, reason, 0
+    note = row.note
+    note.commission, note.regulatory, note.spread, note.impact, note.trigger = 0, 0, 0, 0, 0
+    return row
+
+
+@kernel
+def append(broker: Any, slot: int) -> None:
+    """Put an order at the end of its instrument's list."""
+    order = resting(broker, slot)
+    place = venue(broker, order.instrument)
+    order.next = -1
+    if place.first < 0:
+        place.first = slot
+    else:
+        resting(broker, place.last).next = slot
+    place.last = slot
+
+
+@kernel
+def unlink(broker: Any, slot: int) -> None:
+    """Take an order off its instrument's list; its own `next` stays, so that a walk over the list may go on."""
+    order = resting(broker, slot)
+    place = venue(broker, order.instrument)
+    previous, current = -1, place.first
+    while current >= 0 and current != slot:
+        previous, current = current, resting(broker, current).next
+    if current < 0:
+        return
+    if previous < 0:
+        place.first = order.next
+    else:
+        resting(broker, previous).next = order.next
+    if place.last == slot:
+        place.last = previous
+    order.id = 0
+
+
+@kernel
+def finish(broker: Any, slot: int, code: int, reason: int, ts_event: int, ts_known: int) -> None:
+    """End an order that has not filled, and with it those that depend on it.
+
+    Exits of an entry that never filled end with it; if it filled in part, they come alive for that part.
+    """
+    order = resting(broker, slot)
+    emit(broker, order.instrument, slot, order.id, code, reason, ts_event, ts_known)
+    unlink(broker, slot)
+    if order.sibling >= 0:
+        _end_sibling(broker, order.sibling, slot, reason, ts_event, ts_known)
+    if order.child_target >= 0:
+        if order.filled == 0:
+            _end_children(broker, order, ts_event, ts_known)
+        else:
+            activate(broker, order, ts_event, ts_known, 0)
+
+
+@kernel
+def _end_sibling(broker: Any, sibling_slot: int, slot: int, reason: int, ts_event: int, ts_known: int) -> None:
+    sibling = resting(broker, sibling_slot)
+    if sibling.id != 0 and sibling.sibling == slot:
+        sibling.sibling = -1
+        emit(broker, sibling.instrument, sibling_slot, sibling.id, CANCELLED, reason, ts_event, ts_known)
+        unlink(broker, sibling_slot)
+
+
+@kernel
+def _end_children(broker: Any, parent: Any, ts_event: int, ts_known: int) -> None:
+    for slot in (parent.child_target, parent.child_stop):
+        child = resting(broker, slot)
+        if child.id != 0:
+            emit(broker, child.instrument, slot, child.id, CANCELLED, PARENT_DONE, ts_event, ts_known)
+            unlink(broker, slot)
+
+
+@kernel
+def activate(broker: Any, entry: Any, ts_event: int, ts_known: int, opened: int) -> None:
+    """Bring an entry's exits alive for the lots that it has filled.
+
+    The stop may trigger within the same event, the target may not: it is eligible only after `ts_event`.
+    """
+    for slot in (entry.child_target, entry.child_stop):
+        child = resting(broker, slot)
+        if child.id == 0 or child.active != 0:
+            continue
+        child.active, child.remaining = 1, -entry.filled
+        child.fresh, child.fresh_open = ts_event, opened
+        row = emit(broker, child.instrument, slot, child.id, ACTIVATED, 0, ts_event, ts_known)
+        row.event.quantity = -entry.filled

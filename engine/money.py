@@ -1,0 +1,95 @@
+"""Exact money: int64 micro-dollars, products in 128 bits, rounded half-even once per cash flow."""
+
+import numpy as np
+
+from .compile import kernel
+
+MICROS = 1_000_000
+OVERFLOW = np.int64(-(2**63))
+"""Returned where a result does not fit; no amount of money has this value."""
+
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_ONE = np.uint64(1)
+_SAFE = 4.0e18
+
+
+@kernel
+def half_even(product: int, divisor: int) -> int:
+    """Return ``product / divisor`` rounded half-even; divisor > 0."""
+    quotient = product // divisor
+    twice = 2 * (product - quotient * divisor)
+    if twice > divisor or (twice == divisor and quotient & 1):
+        quotient += 1
+    return quotient
+
+
+@kernel
+def _wide(a: int, b: int, divisor: int) -> int:
+    """Return ``a * b / divisor`` half-even for products beyond 64 bits; divisor from 1 to 2**62.
+
+    Schoolbook: a 128-bit product of 32-bit limbs, then division of it bit by bit.
+    """
+    x, y, d = np.uint64(abs(a)), np.uint64(abs(b)), np.uint64(divisor)
+    x0, x1, y0, y1 = x & _LOW, x >> _HALF, y & _LOW, y >> _HALF
+    lowest = x0 * y0
+    middle = x1 * y0 + (lowest >> _HALF)
+    middle2 = x0 * y1 + (middle & _LOW)
+    high = x1 * y1 + (middle >> _HALF) + (middle2 >> _HALF)
+    low = (middle2 << _HALF) | (lowest & _LOW)
+    if high >= d:
+        return OVERFLOW
+    quotient, remainder = np.uint64(0), high
+    for k in range(63, -1, -1):
+        remainder = (remainder << _ONE) | ((low >> np.uint64(k)) & _ONE)
+        quotient = quotient << _ONE
+        if remainder >= d:
+            remainder -= d
+            quotient |= _ONE
+    twice = remainder + remainder
+    if twice > d or (twice == d and quotient & _ONE):
+        quotient += _ONE
+    if quotient >> np.uint64(63):
+        return OVERFLOW
+    return -np.int64(quotient) if (a < 0) != (b < 0) else np.int64(quotient)
+
+
+@kernel
+def mul_div(a: int, b: int, divisor: int) -> int:
+    """Return ``a * b / divisor`` rounded half-even, exactly.
+
+    Parameters
+    ----------
+    a, b : int
+        Above -2**63.
+    divisor : int
+        1 to 2**62.
+
+    Returns
+    -------
+    int
+        The quotient, or `OVERFLOW` where it does not fit.
+    """
+    if abs(float(a) * float(b)) < _SAFE:
+        return half_even(a * b, divisor)
+    return _wide(a, b, divisor)
+
+
+@kernel
+def notional(quantity: int, price: int, lots: int) -> int:
+    """Return the value in micros of `quantity` lots at `price` micros a share, with `lots` lots to a share."""
+    if lots == 1 and -16777216 < quantity < 16777216 and price < 274877906944:
+        return quantity * price
+    return mul_div(quantity, price, lots)
+
+
+@kernel
+def share_of(amount: int, part: int, whole: int) -> int:
+    """Return ``amount * part / whole`` half-even for 0 <= part <= whole."""
+    return amount if part == whole else mul_div(amount, part, whole)
+
+
+@kernel
+def to_micros(price: float) -> int:
+    """Return a dollar price as micros: exact for decimals of at most six places below 2e9 dollars."""
+    return np.int64(np.rint(price * 1e6))

@@ -1,0 +1,359 @@
+"""The risk stage: every proposed order is approved, shrunk to the largest allowed quantity, or refused with a reason.
+
+1. `settle` puts the proposals of a callback into order: groups that only reduce come first, then by instrument.
+2. `judge` gives the lots of one order that the limits allow. Resting orders count as filled; what reduces a position passes every
+   limit on size; the part that would open or enlarge one is bounded by the tightest limit.
+3. A group is shrunk by one ratio, that of its tightest leg; if any leg would vanish, the whole group is refused.
+4. `_approve` reserves the lots, opens the order and posts it to the broker; `_refuse` ends it.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .codes import LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP, Reason, Status
+from .compile import kernel
+from .digest import absorb
+from .events import SECOND
+from .logs import log_decision, log_lost, log_order
+from .orders import HELD, MAX_QUANTITY, SUBMIT, SUBMITTED, _post
+from .tables import free_slot, open_slot, order_in, position, proposed_slot, sector_in
+
+APPROVED, SHRUNK, REFUSED = 0, 1, 2
+_POSITION, _SECTOR, _GROSS = int(Reason.POSITION_LIMIT), int(Reason.SECTOR_LIMIT), int(Reason.GROSS_LIMIT)
+_LOSS, _SIZE, _RATE, _COLLAR = int(Reason.DAILY_LOSS), int(Reason.ORDER_SIZE), int(Reason.ORDER_RATE), int(Reason.PRICE_COLLAR)
+_SHORT, _KILL, _NO_PRICE, _INVALID = (
+    int(Reason.NOT_SHORTABLE),
+    int(Reason.KILL_SWITCH),
+    int(Reason.NO_PRICE),
+    int(Reason.INVALID),
+)
+_GROUP, _ZERO, _EQUITY, _UNLISTED = int(Reason.GROUP), int(Reason.ZERO_QUANTITY), int(Reason.EQUITY), int(Reason.NOT_LISTED)
+_REDUCE_ONLY, _CAPACITY, _SLEEVE = int(Reason.REDUCE_ONLY), int(Reason.CAPACITY), int(Reason.SLEEVE_RULE)
+_STATUS_REFUSED = int(Status.REFUSED)
+_UNBOUNDED = 1e18
+
+
+@kernel
+def _verdict(world: Any, code: int, limit: float, value: float) -> int:
+    world.judged, world.judged_limit, world.judged_value = code, limit, value
+    return 0
+
+
+@kernel
+def _malformed(world: Any, order: Any, held: Any) -> int:
+    """Return the reason why an order cannot be judged at all, or 0."""
+    size = abs(order.quantity)
+    if size == 0:
+        return _ZERO
+    needs_limit = order.type == LIMIT or order.type == STOP_LIMIT
+    needs_stop = order.type == STOP or order.type == STOP_LIMIT
+    if size > MAX_QUANTITY or (needs_limit and order.limit <= 0) or (needs_stop and order.stop <= 0):
+        return _INVALID
+    if (order.type == TRAILING_STOP and order.trail <= 0) or order.type > TRAILING_STOP or not 0 <= order.tif <= 5:
+        return _INVALID
+    if held.active == 0:
+        return _UNLISTED
+    return _NO_PRICE if held.mark <= 0 else 0
+
+
+@kernel
+def _over_rate(world: Any) -> bool:
+    second = world.now // SECOND
+    if second != world.rate_second:
+        world.rate_second, world.rate_count = second, 0
+    world.rate_count += 1
+    return world.rate_count > world.limits.max_orders_per_second
+
+
+@kernel
+def _distance(order: Any, mark: int) -> float:
+    """Return how far the order's prices lie from the mark, as a fraction of it."""
+    furthest = 0
+    if order.limit > 0:
+        furthest = abs(order.limit - mark)
+    if order.stop > 0:
+        furthest = max(furthest, abs(order.stop - mark))
+    return max(furthest, order.trail) / mark
+
+
+@kernel
+def _exposure(held: Any) -> float:
+    """Return a position's largest possible absolute value in micros once its resting orders have filled."""
+    lots = max(abs(held.quantity + held.buys), abs(held.quantity - held.sells))
+    return float(lots) * held.mark / held.lots
+
+
+@kernel
+def _gross_elsewhere(world: Any, instrument: int) -> float:
+    """Return the gross exposure of all other instruments, resting orders counted as filled."""
+    total = float(world.gross) - abs(position(world, instrument).value)
+    world.stamp += 1
+    position(world, instrument).stamp = world.stamp
+    for k in range(world.n_open):
+        other = position(world, order_in(world, open_slot(world, k).slot).instrument)
+        if other.stamp != world.stamp:
+            other.stamp = world.stamp
+            total += _exposure(other) - abs(other.value)
+    return total
+
+
+@kernel
+def _sector_elsewhere(world: Any, instrument: int, sector: int) -> float:
+    """Return the same within one sector."""
+    total = float(sector_in(world, sector).gross) - abs(position(world, instrument).value)
+    world.stamp += 1
+    position(world, instrument).stamp = world.stamp
+    for k in range(world.n_open):
+        other = position(world, order_in(world, open_slot(world, k).slot).instrument)
+        if other.stamp != world.stamp and other.sector == sector:
+            other.stamp = world.stamp
+            total += _exposure(other) - abs(other.value)
+    return total
+
+
+@kernel
+def _bound(world: Any, allowed: float, room: float, code: int, limit: float, value: float) -> float:
+    if room < allowed:
+        _verdict(world, code, limit, value)
+        return max(room, 0.0)
+    return allowed
+
+
+@kernel
+def _increase(world: Any, order: Any, held: Any, already: int, size: int) -> int:
+    """Return how many of `size` lots that enlarge a position the limits allow; `already` lots lie on that side."""
+    limits, equity = world.limits, float(world.equity)
+    lot = float(held.mark) / held.lots
+    if equity <= 0.0:
+        return _verdict(world, _EQUITY, 0.0, equity / 1e6)
+    if world.kill != 0:
+        return _verdict(world, _KILL, 0.0, 0.0)
+    if world.loss_halt != 0:
+        return _verdict(world, _LOSS, limits.max_daily_loss, 1.0 - equity / world.session_equity)
+    if order.quantity < 0 and (held.shortable == 0 or limits.allow_short == 0):
+        return _verdict(world, _SHORT, 0.0, -(already + size) / held.lots)
+    allowed = float(size)
+    worth, after = size * lot / equity, (already + size) * lot / equity
+    allowed = _bound(world, allowed, limits.max_order * equity / lot, _SIZE, limits.max_order, worth)
+    allowed = _bound(world, allowed, limits.max_position * equity / lot - already, _POSITION, limits.max_position, after)
+    if limits.max_gross < _UNBOUNDED:
+        others = _gross_elsewhere(world, order.instrument)
+        room = (limits.max_gross * equity - others) / lot - already
+        allowed = _bound(world, allowed, room, _GROSS, limits.max_gross, others / equity + after)
+    if held.sector >= 0 and limits.max_sector < _UNBOUNDED:
+        others = _sector_elsewhere(world, order.instrument, held.sector)
+        room = (limits.max_sector * equity - others) / lot - already
+        allowed = _bound(world, allowed, room, _SECTOR, limits.max_sector, others / equity + after)
+    return size if allowed >= size else np.int64(np.floor(allowed))
+
+
+@kernel
+def judge(world: Any, order: Any) -> int:
+    """Return the lots (>= 0) of a proposed order that may trade; the reason stands in ``world.judged*``."""
+    held = position(world, order.instrument)
+    _verdict(world, 0, 0.0, 0.0)
+    fault = _malformed(world, order, held)
+    if fault != 0:
+        return _verdict(world, fault, 0.0, float(order.quantity))
+    if _over_rate(world):
+        return _verdict(world, _RATE, float(world.limits.max_orders_per_second), float(world.rate_count))
+    if world.n_sleeves > 1 and order.sleeve >= 0 and order.reduce_only == 0:
+        return _verdict(world, _SLEEVE, 0.0, float(order.quantity))
+    if order.type != MARKET and order.reduce_only == 0 and _distance(order, held.mark) > world.limits.collar:
+        return _verdict(world, _COLLAR, world.limits.collar, _distance(order, held.mark))
+    size = abs(order.quantity)
+    base = held.quantity + held.buys if order.quantity > 0 else held.sells - held.quantity
+    reduces = min(size, max(-base, 0))
+    if reduces == size:
+        return size
+    if order.reduce_only != 0:
+        _verdict(world, _REDUCE_ONLY, reduces / held.lots, size / held.lots)
+        return reduces
+    return reduces + _increase(world, order, held, max(base, 0), size - reduces)
+
+
+@kernel
+def _reduces(world: Any, order: Any) -> bool:
+    held = position(world, order.instrument)
+    base = held.quantity + held.buys if order.quantity > 0 else held.sells - held.quantity
+    return abs(order.quantity) <= -base
+
+
+@kernel
+def _sort(world: Any) -> None:
+    """Order the proposals: reducing groups first, then by first instrument, then as proposed; groups stay together."""
+    n = world.n_proposed
+    begin = 0
+    while begin < n:
+        first = order_in(world, proposed_slot(world, begin).slot)
+        end, reduces = begin, 1
+        while end < n:
+            order = order_in(world, proposed_slot(world, end).slot)
+            if end > begin and (first.group == 0 or order.group != first.group):
+                break
+            if order.parent == 0 and not _reduces(world, order):
+                reduces = 0
+            end += 1
+        for k in range(begin, end):
+            member = order_in(world, proposed_slot(world, k).slot)
+            member.reserved = ((1 - reduces) << 60) + (np.int64(first.instrument) << 28) + begin
+        begin = end
+    for k in range(1, n):
+        slot = proposed_slot(world, k).slot
+        key = order_in(world, slot).reserved
+        j = k - 1
+        while j >= 0 and order_in(world, proposed_slot(world, j).slot).reserved > key:
+            proposed_slot(world, j + 1).slot = proposed_slot(world, j).slot
+            j -= 1
+        proposed_slot(world, j + 1).slot = slot
+
+
+@kernel
+def reserve(world: Any, order: Any, lots: int) -> None:
+    """Count `lots` (negative: no longer) of an order as resting, unless its sibling exit stands for both."""
+    if order.exit != 0 and order.exit != 2:
+        return
+    held = position(world, order.instrument)
+    if order.quantity > 0:
+        held.buys += lots
+    else:
+        held.sells += lots
+    order.reserved += lots
+
+
+@kernel
+def _approve(world: Any, out: Any, order: Any, asked: int) -> None:
+    held_back = order.parent != 0
+    order.status = HELD if held_back else SUBMITTED
+    order.reserved = 0
+    if not held_back:
+        reserve(world, order, abs(order.quantity))
+    position(world, order.instrument).open_orders += 1
+    open_slot(world, world.n_open).slot = order.slot
+    world.n_open += 1
+    world.count_orders += 1
+    _post(world, order.slot, SUBMIT, order.quantity, order.limit, order.stop)
+    verdict = APPROVED if asked == order.quantity else SHRUNK
+    log_decision(out, world, order, asked, verdict)
+    absorb(world, order.id, asked, order.quantity, order.limit)
+    absorb(world, world.now, order.instrument * 256 + order.type * 16 + order.tif, order.stop, order.trail)
+
+
+@kernel
+def _refuse(world: Any, out: Any, order: Any, asked: int) -> None:
+    order.status, order.done = _STATUS_REFUSED, world.now
+    world.count_refused += 1
+    log_decision(out, world, order, asked, REFUSED)
+    log_order(out, world, order)
+    absorb(world, order.id, asked, 0, order.reason)
+    release(world, order)
+
+
+@kernel
+def release(world: Any, order: Any) -> None:
+    """Give an order's slot back."""
+    order.status = 0
+    free_slot(world, world.n_free).slot = order.slot
+    world.n_free += 1
+
+
+@kernel
+def _settle_single(world: Any, out: Any, order: Any) -> None:
+    asked = order.quantity
+    allowed = judge(world, order)
+    order.reason = world.judged
+    order.quantity = allowed if asked > 0 else -allowed
+    world.count_decisions += 1
+    if allowed > 0:
+        _approve(world, out, order, asked)
+    else:
+        order.quantity = asked
+        _refuse(world, out, order, asked)
+
+
+@kernel
+def _settle_group(world: Any, out: Any, begin: int, end: int) -> None:
+    """Judge the proposals begin to end - 1 as one: legs first tentatively, then all by the tightest leg's ratio."""
+    ratio, code, limit, value = 1.0, 0, 0.0, 0.0
+    for k in range(begin, end):
+        order = order_in(world, proposed_slot(world, k).slot)
+        world.count_decisions += 1
+        if order.parent != 0:
+            continue
+        size = abs(order.quantity)
+        part = judge(world, order) / size if size > 0 else float(judge(world, order))
+        if part < ratio:
+            ratio, code, limit, value = part, world.judged, world.judged_limit, world.judged_value
+        # Later legs must see this one as filled, so it is reserved now and released below.
+        reserve(world, order, size)
+        position(world, order.instrument).open_orders += 1
+        open_slot(world, world.n_open).slot = order.slot
+        world.n_open += 1
+    refused = ratio <= 0.0
+    for k in range(begin, end):
+        order = order_in(world, proposed_slot(world, k).slot)
+        if np.floor(abs(order.quantity) * ratio) < 1.0:
+            refused = True
+        if order.parent == 0:
+            reserve(world, order, -abs(order.quantity))
+            position(world, order.instrument).open_orders -= 1
+            world.n_open -= 1
+    _verdict(world, code, limit, value)
+    if refused and code == 0:
+        _verdict(world, _GROUP, 0.0, ratio)
+    for k in range(begin, end):
+        order = order_in(world, proposed_slot(world, k).slot)
+        asked, order.reason = order.quantity, world.judged
+        if refused:
+            _refuse(world, out, order, asked)
+            continue
+        if ratio < 1.0:
+            order.quantity = np.int64(np.floor(abs(asked) * ratio)) * np.int64(np.sign(asked))
+        _approve(world, out, order, asked)
+
+
+@kernel
+def settle(world: Any, out: Any) -> None:
+    """Judge every proposal; approved orders are open and posted to the broker afterwards, none is left over."""
+    n = world.n_proposed
+    if n == 1:
+        _settle_single(world, out, order_in(world, proposed_slot(world, 0).slot))
+    else:
+        _sort(world)
+        begin = 0
+        while begin < n:
+            first = order_in(world, proposed_slot(world, begin).slot)
+            end = begin + 1
+            while end < n and first.group != 0 and order_in(world, proposed_slot(world, end).slot).group == first.group:
+                end += 1
+            if first.group == 0:
+                _settle_single(world, out, first)
+            else:
+                _settle_group(world, out, begin, end)
+            begin = end
+    world.n_proposed = 0
+    if world.n_lost > 0:
+        world.count_decisions += world.n_lost
+        world.count_refused += world.n_lost
+        log_lost(out, world)
+        absorb(world, _CAPACITY, world.n_lost, world.now, 0)
+        world.n_lost = 0
+
+
+@kernel
+def start_session(world: Any) -> None:
+    """Begin a session: its loss is counted from now, and a halt of new risk ends."""
+    world.session_equity, world.loss_halt = world.equity, 0
+    floor = (1.0 - world.limits.max_daily_loss) * world.equity
+    world.loss_floor = np.int64(np.ceil(floor)) if abs(floor) < 9e18 else np.int64(-(2**62))
+
+
+@kernel
+def check_daily_loss(world: Any) -> None:
+    """Halt new risk for the rest of the session once the loss since its start exceeds the limit."""
+    if world.equity < world.loss_floor:
+        world.loss_halt = 1
+
+
+__all__ = ["APPROVED", "REFUSED", "SHRUNK", "check_daily_loss", "judge", "release", "reserve", "settle", "start_session"]

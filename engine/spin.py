@@ -1,0 +1,142 @@
+"""The entries of a compiled strategy: one for each callback, and the fast lane.
+
+The engine knows strategies only as addresses of functions that take a world, the strategy's own record and an event. The fast lane, `spin`,
+serves a strategy that is alone on its account: it takes quiet bars without leaving one loop, with the strategy's kernels
+inlined. A bar is quiet if no order of its instrument is open. For such a bar it does what the phases of `engine/step.py` would do,
+and hands over to them as soon as the strategy has proposed, cancelled or recorded anything.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from .arena import INTERPRETED, at, register
+from .broker.desk import observe
+from .compile import callback, kernel
+from .digest import absorb_mark
+from .events import BAR, CLOSE, SLICE_AFTER
+from .ledger import mark_to
+from .logs import log_equity
+from .money import to_micros
+from .step import BEGIN, NET, SETTLE, SLICES, adjusted
+from .tables import broker_at, event_at, output_at, position, sleeve_of, world_at
+
+ENTRY = types.void(types.int64, types.int64, types.int64)
+
+
+@kernel
+def ignore_bar(world: Any, me: Any, row: Any, bar: Any) -> None:
+    """Do nothing at a bar."""
+
+
+@kernel
+def ignore(world: Any, me: Any, event: Any) -> None:
+    """Do nothing at any other event."""
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile an entry; return an object with its `address`."""
+    if INTERPRETED:
+        return _Interpreted(function)
+    return callback(ENTRY)(function)
+
+
+class _Interpreted:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.address = register(function)
+
+
+def row_entry(function: Any, me_at: Any, rows: Any) -> Any:
+    """Return the entry of a callback that is given its instrument's row: ``f(world, me, row, event)``."""
+
+    def enter(world_address: int, me_address: int, event_address: int) -> None:
+        world, me, event = world_at(world_address, 0), me_at(me_address, 0), event_at(event_address, 0)
+        function(world, me, rows(me, event.instrument), event)
+
+    return entry(enter)
+
+
+def plain_entry(function: Any, me_at: Any) -> Any:
+    """Return the entry of a callback without a row: ``f(world, me, event)``."""
+
+    def enter(world_address: int, me_address: int, event_address: int) -> None:
+        function(world_at(world_address, 0), me_at(me_address, 0), event_at(event_address, 0))
+
+    return entry(enter)
+
+
+def start_entry(function: Any, me_at: Any, rows: Any) -> Any:
+    """Return the entry that starts one instrument's row: ``f(me, row)``; its last argument is the instrument's index."""
+
+    def enter(world_address: int, me_address: int, instrument: int) -> None:
+        me = me_at(me_address, 0)
+        function(me, rows(me, instrument))
+
+    return entry(enter)
+
+
+def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
+    """Return the fast lane of a strategy.
+
+    It takes its first index from ``world.cursor`` and its end from ``world.queue``, and leaves in ``world.cursor`` the index of the first
+    event that it has not finished; ``world.phase`` then says how far that event is.
+    """
+
+    def spin(world_address: int, events: int, out_address: int) -> None:
+        world, out = world_at(world_address, 0), output_at(out_address, 0)
+        me = me_at(world_address + sleeve_of(world, 0).off_state, 0)
+        j, stop, trade_from, every_slice = world.cursor, world.queue, world.trade_from, out.equity_every_slice
+        begin, slices, marks, tracks = j, 0, world.marks, world.track
+        world.sleeve = 0
+        while j < stop:
+            event = event_at(events, j)
+            if event.kind != BAR and event.kind != CLOSE:
+                break
+            held = position(world, event.instrument)
+            if held.open_orders != 0:
+                break
+            now = event.ts_available
+            world.now = now
+            if tracks:
+                observe(broker_at(out.broker, 0), event)
+            price = to_micros(event.close)
+            if price > 0:
+                mark_to(world, held, price)
+            on_bar(world, me, rows(me, event.instrument), adjusted(world, held, event))
+            if world.busy:
+                world.phase = SETTLE
+                break
+            if event.flags & SLICE_AFTER:
+                if world.roll:
+                    world.phase = SLICES
+                    break
+                if world.equity < world.loss_floor:
+                    world.loss_halt = 1
+                on_slice(world, me, event)
+                if world.busy:
+                    world.phase = NET
+                    break
+                if now >= trade_from:
+                    slices += 1
+                    marks = absorb_mark(marks, now, world.equity)
+                    if every_slice:
+                        log_equity(out, world)
+                        if out.full:
+                            j += 1
+                            break
+            j += 1
+        done = np.int64(j - begin) + (0 if world.phase == BEGIN else 1)
+        world.count_events += done
+        world.count_bars += done
+        world.count_slices += slices
+        world.marks = marks
+        world.cursor = j
+
+    return entry(spin)
+
+
+def me_door(dtype: np.dtype[Any]) -> Any:
+    """Return ``f(address, index)`` for a strategy's own record."""
+    return at(dtype)
