@@ -7,7 +7,8 @@
 4. The new version is published in one step; until then, and on any failure, the old data stays.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,14 +56,14 @@ class Source:
 
     rows: Rows
     declaration: Declaration
-    actions: Iterable[Action] = ()
+    actions: Sequence[Action] = ()
     instruments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
     truth: dict[str, Any] = field(default_factory=dict)
 
 
-def ingest(catalog: Catalog, name: str, source: Source) -> Manifest:
+def ingest(catalog: Catalog, name: str, source: Source, now: int | None = None) -> Manifest:
     """Check, repair as declared, and publish a source as dataset `name`.
 
     Raises
@@ -71,16 +72,44 @@ def ingest(catalog: Catalog, name: str, source: Source) -> Manifest:
         If something is wrong and no repair was declared; the dataset's old version stays.
     """
     check_name(name)
+    return write(catalog, name, source, prepare(source, now))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source after checks and repairs: rows sorted by (ts_event, instrument), ids in canonical order."""
+
+    rows: Rows
+    sessions: Sessions
+    findings: tuple[Finding, ...]
+    repairs: tuple[Repair, ...]
+
+
+def prepare(source: Source, now: int | None = None) -> Prepared:
+    """Check a source, repair it as declared, and sort it.
+
+    Parameters
+    ----------
+    source : Source
+        As read.
+    now : int or None
+        Rows after this instant (ns UTC) are refused; None takes the wall clock.
+
+    Raises
+    ------
+    DataError
+        If something is wrong and no repair was declared.
+    """
     if len(source.rows) == 0:
-        raise DataError(f"{', '.join(source.rows.files) or name}: no rows; expected at least one")
+        raise DataError(f"{', '.join(source.rows.files) or 'source'}: no rows; expected at least one")
     rows = to_utc(source.rows, source.declaration)
     sessions = sessions_for(rows, source.declaration)
-    actions = list(source.actions)
-    checked = check(rows, source.declaration, sessions, actions)
+    limit = time.time_ns() if now is None else now
+    checked = check(rows, source.declaration, sessions, list(source.actions), now=limit)
     rows = sort_codes(checked.rows)
+    # Stable: ticks of one instant keep the order of their source.
     rows = rows.take(np.lexsort((rows["code"], rows["ts_event"])))
-    findings = (*source.findings, *checked.findings)
-    return write(catalog, name, source, rows, sessions, checked.actions, findings, (*source.repairs, *checked.repairs))
+    return Prepared(rows, sessions, (*source.findings, *checked.findings), (*source.repairs, *checked.repairs))
 
 
 def to_utc(rows: Rows, declaration: Declaration) -> Rows:
@@ -114,18 +143,9 @@ def sessions_for(rows: Rows, declaration: Declaration) -> Sessions:
     return load_sessions(declaration.calendar, iso_date(first), iso_date(last), NEXT_SESSIONS)
 
 
-def write(
-    catalog: Catalog,
-    name: str,
-    source: Source,
-    rows: Rows,
-    sessions: Sessions,
-    actions: list[Action],
-    findings: tuple[Finding, ...],
-    repairs: tuple[Repair, ...],
-) -> Manifest:
+def write(catalog: Catalog, name: str, source: Source, prepared: Prepared) -> Manifest:
     """Stage and publish sorted, checked rows."""
-    declaration = source.declaration
+    declaration, rows, sessions = source.declaration, prepared.rows, prepared.sessions
     ts = rows["ts_event"]
     first, last = int(ts[0]), int(ts[-1])
     partition = choose_partition(len(rows), first, last)
@@ -134,7 +154,7 @@ def write(
         writer = RowWriter(folder, rows.kind, partition, extra)
         writer.write(rows.table())
         files = writer.close()
-        table = action_table(actions, rows.ids, sessions.zone)
+        table = action_table(source.actions, rows.ids, sessions.zone)
         covering = cover(sessions, first, last)
         manifest = Manifest(
             schema=1,
@@ -162,8 +182,8 @@ def write(
             actions_sha256=write_actions(folder, table),
             sessions_sha256=write_sessions(folder, covering),
             declaration=declaration.model_dump(),
-            findings=findings,
-            repairs=repairs,
+            findings=prepared.findings,
+            repairs=prepared.repairs,
             truth=source.truth,
         )
         manifest = manifest.model_copy(update={"hash": content_hash(manifest, writer.digest())})

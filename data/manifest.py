@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lockstep.engine.errors import DataError
 from lockstep.engine.instruments import Instrument
 
-SCHEMA = 1
 RowKind = Literal["bars", "closes", "quotes", "trades"]
 Adjusted = Literal["raw", "split", "total"]
 Label = Literal["open", "close", "session", "instant"]
@@ -75,7 +74,7 @@ class Repair(_Record):
 class Manifest(_Record):
     """Everything known about one version of a dataset."""
 
-    schema_version: Literal[1] = Field(SCHEMA, alias="schema")
+    schema_version: Literal[1] = Field(alias="schema")
     name: str
     kind: RowKind
     hash: str

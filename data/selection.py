@@ -53,9 +53,9 @@ def select(datasets: Sequence[Dataset], symbols: Sequence[str] | None) -> Select
 
 def _ids(datasets: Sequence[Dataset], symbols: Sequence[str]) -> set[str]:
     by_name: dict[str, str] = {}
-    for names in (_past_tickers, _tickers, _permanent):
+    for known in (_past_tickers, _tickers, _permanent):
         for dataset in datasets:
-            by_name.update(names(dataset.manifest))
+            by_name.update(known(dataset.manifest))
     unknown = [symbol for symbol in symbols if symbol not in by_name]
     if unknown:
         close = difflib.get_close_matches(unknown[0], sorted(by_name), n=5) or sorted(by_name)[:10]

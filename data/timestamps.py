@@ -8,6 +8,8 @@
 4. `ts_event` is the close. Nothing is known before.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -34,9 +36,9 @@ def localise(stamp: Ints, zone: str, ambiguous: str | None) -> tuple[Ints, Ints]
     if zone == "UTC":
         return stamp, fault
     naive = pd.DatetimeIndex(stamp.view("datetime64[ns]"))
-    choice: object = "NaT" if ambiguous is None else np.full(len(stamp), ambiguous == "first")
+    choice: Any = "NaT" if ambiguous is None else np.full(len(stamp), ambiguous == "first")
     skipped = naive.tz_localize(zone, ambiguous=np.ones(len(stamp), bool), nonexistent="NaT").isna()
-    aware = naive.tz_localize(zone, ambiguous=choice, nonexistent="NaT")  # type: ignore[call-overload]
+    aware = naive.tz_localize(zone, ambiguous=choice, nonexistent="NaT")
     fault[np.asarray(aware.isna())] = 2
     fault[np.asarray(skipped)] = 1
     return _nanoseconds(aware), fault
@@ -68,7 +70,8 @@ def place(rows: Rows, declaration: Declaration, sessions: Sessions) -> tuple[Row
     if declaration.label == "session":
         number = sessions.of_date(stamp // DAY)
         at = np.maximum(number, 0)
-        opened, closed = sessions.open[at], sessions.close[at]
+        opened = np.where(number < 0, stamp, sessions.open[at])
+        closed = np.where(number < 0, stamp, sessions.close[at])
     elif declaration.label == "instant":
         # A tick at the opening instant belongs to the session, so its place is asked one nanosecond later.
         number, opened, closed = sessions.holding(stamp + 1), stamp, stamp

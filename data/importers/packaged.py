@@ -99,7 +99,7 @@ def wide_closes(path: Path, *, american: bool = False) -> Rows:
 
 
 def _rows(kind: RowKind, ids: tuple[str, ...], columns: dict[str, np.ndarray], line: np.ndarray, path: Path) -> Rows:
-    place = {"line": line.astype(np.int64), "file": np.zeros(len(line), np.int32)}
+    place: dict[str, np.ndarray] = {"line": line.astype(np.int64), "file": np.zeros(len(line), np.int32)}
     return Rows(kind, ids, {**columns, **place}, (path.name,))
 
 
@@ -156,7 +156,6 @@ def ohlcv_5() -> Source:
         source="bokeh_sampledata, _data/stocks.csv.gz (Quandl WIKI Prices)",
         licence="Public Domain (as declared by the publisher)",
         survivorship=SURVIVORS,
-        repair={"order": "sort"},
     )
     return Source(
         _rows("bars", ids, columns, np.arange(2, len(table) + 2), path),
@@ -209,7 +208,7 @@ def index_closes() -> Source:
         source="arch, data/vix and data/wti (FRED)",
         licence="NCSA (package); FRED series VIXCLS and DCOILWTICO",
         shortable=False,
-        repair={"calendar": "drop"},
+        repair={"calendar": "drop", "split": "keep"},
     )
     renamed = [replace(vix, ids=("VIX",)), replace(wti, ids=("WTI",))]
     return Source(join(renamed), declaration, instruments=INDEX_NAMES)
