@@ -2,8 +2,9 @@
 
 from .attribution import attribution
 from .errors import RunError
+from .html import render
 from .run import RunFolder, load
 from .summary import statistics
 from .trades import trades
 
-__all__ = ["RunError", "RunFolder", "attribution", "load", "statistics", "trades"]
+__all__ = ["RunError", "RunFolder", "attribution", "load", "render", "statistics", "trades"]

@@ -57,8 +57,8 @@ def refusals(run: "RunFolder") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `code`, `verdict`, `count`, `symbols` (how many), `first`, `last` (times), `limit` and `value` (median of those recorded, NaN for none), most
-        frequent first.
+        `code`, `verdict`, `count`, `symbols` (how many), `first`, `last` (times), `limit` and `value` (median of those
+        recorded, NaN for none), most frequent first.
     """
     judged = run.decisions[run.decisions["verdict"] != "approved"]
     grouped = judged.groupby(["code", "verdict"], sort=True)
@@ -76,13 +76,14 @@ def refusals(run: "RunFolder") -> pd.DataFrame:
 def unfilled(run: "RunFolder") -> pd.DataFrame:
     """Return the orders that ended without filling whole, by reason.
 
-    Orders that risk refused count as refusals, not here. Where the folder holds no orders, the manifest's counts stand in.
+    Orders that risk refused count as refusals, not here. Where the folder holds no orders, the manifest's counts stand
+    in.
 
     Returns
     -------
     DataFrame
-        `reason`, `count`, `partly` (filled in part) and `share` (of the quantity left unfilled, mean; NaN where unknown), most frequent
-        first.
+        `reason`, `count`, `partly` (filled in part) and `share` (of the quantity left unfilled, mean; NaN where
+        unknown), most frequent first.
     """
     orders = run.orders
     short = orders[(orders["filled"].abs() < orders["quantity"].abs()) & (orders["status"] != "refused")]

@@ -1,6 +1,7 @@
 """Where the profit came from: per instrument and per sleeve, adding up to the account's own.
 
-Reckoned in whole micro-dollars with the ledger's rounding, so that the parts add up to the last one; dollars only at the end.
+Reckoned in whole micro-dollars with the ledger's rounding, so that the parts add up to the last one; dollars only at
+the end.
 """
 
 from typing import TYPE_CHECKING
@@ -29,10 +30,11 @@ def attribution(run: "RunFolder", by: str = "symbol") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Dollars, indexed by name, largest `pnl` first, then `(account)`, what belongs to no single part, and `(residual)`. By symbol: `pnl` =
-        `realised` + `unrealised` + `dividends` − `fees` − `borrow`, where `realised` + `unrealised` is the last value less what was paid
-        for it; `(account)` is interest. By sleeve: `pnl` = `equity` − `start`, the sleeve's share of the initial cash. `pnl` sums to the final equity less the
-        initial cash; `(residual)` is what the parts do not explain, 0 in a sound run.
+        Dollars, indexed by name, largest `pnl` first, then `(account)`, what belongs to no single part, and
+        `(residual)`. By symbol: `pnl` = `realised` + `unrealised` + `dividends` − `fees` − `borrow`, where `realised`
+        + `unrealised` is the last value less what was paid for it; `(account)` is interest. By sleeve: `pnl` =
+        `equity` − `start`, the sleeve's share of the initial cash. `pnl` sums to the final equity less the initial
+        cash; `(residual)` is what the parts do not explain, 0 in a sound run.
 
     Raises
     ------

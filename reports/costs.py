@@ -43,9 +43,9 @@ def costs(run: "RunFolder") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the keys of `COST_KINDS` and `total`. Columns: `amount` (dollars, a cost is positive), `share` (of the total), `bps` (of the
-        traded notional, 1e-4; NaN without trades), `per_year` (of mean equity). Spread and impact lie in the fill prices, so they are
-        part of the gross P&L already; the other kinds are cash flows.
+        Index: the keys of `COST_KINDS` and `total`. Columns: `amount` (dollars, a cost is positive), `share` (of the
+        total), `bps` (of the traded notional, 1e-4; NaN without trades), `per_year` (of mean equity). Spread and
+        impact lie in the fill prices, so they are part of the gross P&L already; the other kinds are cash flows.
     """
     fills, flows = run.fills, run.flows
     paid = -flows.loc[flows["amount"] < 0].groupby("kind")["amount"].sum()
@@ -75,10 +75,10 @@ def _over(values: "pd.Series[float]", divisor: float) -> "pd.Series[float]":
 class Capacity:
     """How much capital the strategy bears under the square-root law of impact.
 
-    At k times the capital every order is k times as large; its impact per share grows with √k, so impact costs grow with k^1.5, and
-    everything else with k: profit(k) = k · before − k^1.5 · impact. It is largest at k = (2/3 · before / impact)² and zero again at
-    k = (before / impact)². The law: Tóth et al. 2011, "Anomalous price impact and the critical nature of liquidity in financial markets",
-    Physical Review X 1, 021006, eq. 1.
+    At k times the capital every order is k times as large; its impact per share grows with √k, so impact costs grow
+    with k^1.5, and everything else with k: profit(k) = k · before − k^1.5 · impact. It is largest at k = (2/3 · before
+    / impact)² and zero again at k = (before / impact)². The law: Tóth et al. 2011, "Anomalous price impact and the
+    critical nature of liquidity in financial markets", Physical Review X 1, 021006, eq. 1.
 
     Parameters
     ----------
@@ -91,7 +91,8 @@ class Capacity:
     reason : str
         Why it cannot be computed, else empty.
     capped : float
-        Share of filled or partly filled orders that the volume cap cut; the capital is then already near its limit. NaN without orders.
+        Share of filled or partly filled orders that the volume cap cut; the capital is then already near its limit.
+        NaN without orders.
     """
 
     before: float

@@ -7,14 +7,14 @@ BUCKETS = 1_200
 
 
 def keep(values: NDArray[np.float64], buckets: int = BUCKETS) -> NDArray[np.int64]:
-    """Return the indices of the points to draw: first, last, lowest and highest of each of `buckets` equal runs of points.
+    """Return the indices of the points to draw: first, last, lowest and highest of each of `buckets` equal runs.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
         NaN points are never kept.
     buckets : int
-        Runs; at most four points of each are kept. Up to ``4 * buckets`` points, all are.
+        Runs; up to ``4 * buckets`` points are all kept.
 
     Returns
     -------
@@ -24,9 +24,10 @@ def keep(values: NDArray[np.float64], buckets: int = BUCKETS) -> NDArray[np.int6
     known = np.flatnonzero(~np.isnan(values))
     if len(known) <= 4 * buckets:
         return known
-    edges = np.linspace(0, len(known), buckets + 1).astype("int64")
-    kept = {int(known[place]) for begin, end in zip(edges[:-1], edges[1:], strict=True) for place in _extremes(values[known], begin, end)}
-    return np.array(sorted(kept), dtype="int64")
+    dense = values[known]
+    edges = np.linspace(0, len(dense), buckets + 1).astype("int64")
+    runs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    return known[np.unique([place for begin, end in runs for place in _extremes(dense, begin, end)])]
 
 
 def _extremes(values: NDArray[np.float64], begin: int, end: int) -> tuple[int, int, int, int]:

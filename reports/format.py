@@ -1,4 +1,4 @@
-"""Numbers, dates and names as text for people: thin thousands separators, a true minus, an en dash for what is not defined."""
+"""Numbers, dates and codes as text for people: thin thousands separators, a true minus, a dash for the undefined."""
 
 from math import isfinite
 

@@ -1,9 +1,10 @@
 """Performance metrics of one series of simple returns, each a plain function.
 
-Every function takes returns per session, shape (n,), and `periods`, the sessions in a year. NaN policy, the same everywhere:
-NaN returns are dropped (pairwise where there is a benchmark); a metric that needs more observations than there are, or divides by
-zero, is NaN. Returns have mean r̄ and standard deviation s (ddof 1). Sources: [B] Bacon, "Practical Portfolio Performance Measurement and
-Attribution", 3rd ed. 2023; [L] Bailey and López de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15(2), 2012.
+Every function takes returns per session, shape (n,), and `periods`, the sessions in a year. NaN policy, the same
+everywhere: NaN returns are dropped (pairwise where there is a benchmark); a metric that needs more observations than
+there are, or divides by zero, is NaN. Returns have mean r̄ and standard deviation s (ddof 1). Sources: [B] Bacon,
+"Practical Portfolio Performance Measurement and Attribution", 3rd ed. 2023; [L] Bailey and López de Prado, "The Sharpe
+Ratio Efficient Frontier", Journal of Risk 15(2), 2012.
 """
 
 from math import erf, sqrt
@@ -189,8 +190,8 @@ def correlation(returns: ArrayLike, benchmark: ArrayLike) -> float:
 def probabilistic_sharpe(returns: ArrayLike, threshold: float = 0.0) -> float:
     """Return the probability that the true Sharpe ratio exceeds a threshold [L].
 
-    Φ((S − S*) √(n−1) / √(1 − g₁ S + (g₄ − 1)/4 · S²)), with S = r̄ / s per session and the sample skewness g₁ and kurtosis g₄ (3 for the
-    normal distribution).
+    Φ((S − S*) √(n−1) / √(1 − g₁ S + (g₄ − 1)/4 · S²)), with S = r̄ / s per session and the sample skewness g₁ and
+    kurtosis g₄ (3 for the normal distribution).
 
     Parameters
     ----------

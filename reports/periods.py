@@ -26,7 +26,7 @@ def compound(returns: pd.Series, by: str) -> pd.Series:
 
 
 def month_table(returns: pd.Series) -> pd.DataFrame:
-    """Return a table of compounded monthly returns: years by months 1 to 12, and `year`; NaN where there are no sessions."""
+    """Return compounded monthly returns: years by months 1 to 12, and `year`; NaN where there are no sessions."""
     months, years = compound(returns, "M"), compound(returns, "Y")
     table = months.groupby([months.index.year, months.index.month]).first().unstack().reindex(columns=range(1, 13))
     table["year"] = years.to_numpy()
@@ -49,8 +49,8 @@ def rolling(table: pd.DataFrame, periods: float, window: int) -> pd.DataFrame:
     periods : float
         Sessions in a year.
     window : int
-        Sessions; a value reads the window that ends with its own session and is NaN until the window is full, and where its
-        deviation is zero. The definitions are those of `metrics`.
+        Sessions; a value reads the window that ends with its own session and is NaN until the window is full, and
+        where its deviation is zero. The definitions are those of `metrics`.
     """
     returns, other = table["returns"], table["benchmark_returns"]
     deviation = returns.rolling(window).std().where(lambda s: s > 1e-12)
@@ -78,8 +78,8 @@ def drawdown_episodes(drawdown: pd.Series, start: pd.Timestamp) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `peak`, `trough`, `recovery` (times; NaT: not yet), `depth`, `days` (calendar days from the peak to the recovery, or to the
-        end where there is none).
+        `peak`, `trough`, `recovery` (times; NaT: not yet), `depth`, `days` (calendar days from the peak to the
+        recovery, or to the end where there is none).
     """
     under = (drawdown.to_numpy() < 0).astype(np.int8)
     edges = np.diff(np.concatenate([[0], under, [0]]))

@@ -18,10 +18,6 @@ from .sessions import session_table
 REQUIRED = ("schema", "run", "scenario", "initial_cash", "periods_per_year", "instruments")
 
 
-def _table(name: str) -> Any:
-    return field(default_factory=partial(empty, name))
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class RunFolder:
     """One run: what `load` reads from disk, or what a notebook holds in memory.
@@ -31,8 +27,8 @@ class RunFolder:
     manifest : dict
         The manifest as written, money in micros.
     decisions, orders, fills, equity, marks, sleeves, flows, series, benchmark, events : DataFrame
-        The tables of the schema, sorted by time: dollars, shares, times in UTC. NaN: no such price. Those left out are empty.
-        `from_raw` takes them in micros and lots.
+        The tables of the schema, sorted by time: dollars, shares, times in UTC. NaN: no such price. Those left out are
+        empty. `from_raw` takes them in micros and lots.
     path : Path or None
         The folder it came from.
 
@@ -43,16 +39,16 @@ class RunFolder:
     """
 
     manifest: dict[str, Any]
-    decisions: pd.DataFrame = _table("decisions")
-    orders: pd.DataFrame = _table("orders")
-    fills: pd.DataFrame = _table("fills")
-    equity: pd.DataFrame = _table("equity")
-    marks: pd.DataFrame = _table("marks")
-    sleeves: pd.DataFrame = _table("sleeves")
-    flows: pd.DataFrame = _table("flows")
-    series: pd.DataFrame = _table("series")
-    benchmark: pd.DataFrame = _table("benchmark")
-    events: pd.DataFrame = _table("events")
+    decisions: pd.DataFrame = field(default_factory=partial(empty, "decisions"))
+    orders: pd.DataFrame = field(default_factory=partial(empty, "orders"))
+    fills: pd.DataFrame = field(default_factory=partial(empty, "fills"))
+    equity: pd.DataFrame = field(default_factory=partial(empty, "equity"))
+    marks: pd.DataFrame = field(default_factory=partial(empty, "marks"))
+    sleeves: pd.DataFrame = field(default_factory=partial(empty, "sleeves"))
+    flows: pd.DataFrame = field(default_factory=partial(empty, "flows"))
+    series: pd.DataFrame = field(default_factory=partial(empty, "series"))
+    benchmark: pd.DataFrame = field(default_factory=partial(empty, "benchmark"))
+    events: pd.DataFrame = field(default_factory=partial(empty, "events"))
     path: Path | None = None
 
     def __post_init__(self) -> None:
@@ -143,7 +139,8 @@ def _check_manifest(manifest: dict[str, Any], where: str) -> None:
         raise RunError(f"{where}: the manifest has no {missing[0]!r}; re-run the scenario")
     if manifest["schema"] != SCHEMA:
         raise RunError(
-            f"{where}: run schema {manifest['schema']!r}, this version reads {SCHEMA}; re-run the scenario or use the version that wrote it"
+            f"{where}: run schema {manifest['schema']!r}, this version reads {SCHEMA}; "
+            "re-run the scenario, or read it with the version that wrote it"
         )
 
 

@@ -1,7 +1,7 @@
 """The tables of a run folder: their columns, what each column holds, and how it becomes dollars and shares.
 
-Kinds: `time` (ns UTC), `text`, `whole` (int64), `number` (float64), `money` (micros to dollars), `price` (micros a share to dollars
-a share; 0 and null become NaN, no price), `lots` (to shares by the instrument's `lots_per_unit`).
+Kinds: `time` (ns UTC), `text`, `whole` (int64), `number` (float64), `money` (micros to dollars), `price` (micros a
+share to dollars a share; 0 and null become NaN, no price), `lots` (to shares by the instrument's `lots_per_unit`).
 """
 
 from collections.abc import Mapping

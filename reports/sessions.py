@@ -29,9 +29,10 @@ def session_table(run: "RunFolder") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index `ts`: the session's last equity mark, UTC. Columns `equity`, `cash`, `gross`, `net` (dollars, at that mark), `returns`
-        (simple, the first against the initial cash), `drawdown` (≤ 0, against the highest equity so far and the initial
-        cash), `benchmark` (dollars, the last value known by then, NaN before the first) and `benchmark_returns`.
+        Index `ts`: the session's last equity mark, UTC. Columns `equity`, `cash`, `gross`, `net` (dollars, at that
+        mark), `returns` (simple, the first against the initial cash), `drawdown` (≤ 0, against the highest equity so
+        far and the initial cash), `benchmark` (dollars, the last value known by then, NaN before the first) and
+        `benchmark_returns`.
 
     Notes
     -----

@@ -22,8 +22,9 @@ def statistics(run: "RunFolder") -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Returns, ratios and fractions as plain numbers (0.1 is 10 %), money in dollars, times in days. On session returns; definitions in
-        `metrics`, `costs` and `trades`. NaN: not defined for this run. `benchmark_*` are the same numbers of the benchmark.
+        Returns, ratios and fractions as plain numbers (0.1 is 10 %), money in dollars, times in days. On session
+        returns; definitions in `metrics`, `costs` and `trades`. NaN: not defined for this run. `benchmark_*` are the
+        same numbers of the benchmark.
     """
     table, closed = run.sessions, trades(run)
     return {
@@ -51,6 +52,7 @@ def _performance(returns: "pd.Series[float]", periods: float) -> dict[str, float
         "expected_shortfall_95": metrics.expected_shortfall(returns),
         "probabilistic_sharpe": metrics.probabilistic_sharpe(returns),
         "winning_sessions": metrics.hit_rate(returns),
+        "winning_months": metrics.hit_rate(compound(returns, "M") if len(returns) else returns),
         "best_session": float(returns.max()),
         "worst_session": float(returns.min()),
     }
@@ -77,13 +79,11 @@ def _drawdown(run: "RunFolder") -> dict[str, float]:
 
 def _against(table: pd.DataFrame, periods: float) -> dict[str, float]:
     returns, other = table["returns"], table["benchmark_returns"]
-    months = compound(returns, "M") if len(returns) else returns
     return {
         "beta": metrics.beta(returns, other),
         "alpha": metrics.alpha(returns, other, periods),
         "correlation": metrics.correlation(returns, other),
         "information_ratio": metrics.information_ratio(returns, other, periods),
-        "winning_months": metrics.hit_rate(months),
         **{f"benchmark_{name}": value for name, value in _performance(other, periods).items()},
     }
 

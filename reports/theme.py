@@ -1,4 +1,4 @@
-"""One palette for the page and its charts, in light and dark; every pair keeps a contrast of 3:1 or more (text 4.5:1)."""
+"""One palette for the page and its charts, light and dark: contrast to paper at least 3:1, of text 4.5:1."""
 
 LIGHT = {
     "paper": "#ffffff",

@@ -65,4 +65,6 @@ def _value(value: Any) -> str:
         return f"[{', '.join(_value(item) for item in value if item is not None)}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{_key(key)} = {_value(item)}' for key, item in value.items() if item is not None)}}}"
-    raise TypeError(f"{value!r} is {type(value).__name__}, which TOML cannot hold; expected text, number, boolean, list or table")
+    raise TypeError(
+        f"{value!r} is {type(value).__name__}, which TOML cannot hold; expected text, number, boolean, list or table"
+    )

@@ -1,12 +1,15 @@
 """Round trips: what each closing order earned, at average cost.
 
-The ledger books positions at average cost, so the profit of a closing fill is its `realised` as recorded. A trade is what one order
-closed of a position in one instrument:
+The ledger books positions at average cost, so the profit of a closing fill is its `realised` as recorded. A trade is
+what one order closed of a position in one instrument:
 
-1. Fills are read in order, per instrument. A fill against the position closes it; what goes beyond opens the other side.
-2. Entries form one pool per position: its average time, its fees, and its average price. A closing fill takes its share of the pool's fees.
+1. Fills are read in order, per instrument. A fill against the position closes it; what goes beyond opens the other
+   side.
+2. Entries form one pool per position: its average time, its fees, and its average price. A closing fill takes its
+   share of the pool's fees.
 3. Closing fills of one order, with no other order's fill between them, form one trade.
-4. A share of the pool is measured against the position that the fill reports, so a split between entry and exit needs no care.
+4. A share of the pool is measured against the position that the fill reports, so a split between entry and exit needs
+   no care.
 
 So the trades' `gross` sums to the fills' `realised`, exactly up to float rounding. What is still open is no trade.
 """
@@ -57,10 +60,11 @@ def trades(run: "RunFolder") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `symbol`, `sleeve`, `order_id` (of the closing order), `side` (`long` or `short`), `quantity` (shares closed, > 0), `entry_ts`
-        (average of the entries, weighted by shares) and `exit_ts` (last closing fill), `days` held, `entry_price` (average cost,
-        adjusted for splits since), `exit_price` (average), `gross` (dollars, before fees; spread and impact lie in the prices), `fees`
-        (entry's share and exit), `net`, `return` (net on the entry's notional) and `reason` (of the last closing fill).
+        `symbol`, `sleeve`, `order_id` (of the closing order), `side` (`long` or `short`), `quantity` (shares closed, >
+        0), `entry_ts` (average of the entries, weighted by shares) and `exit_ts` (last closing fill), `days` held,
+        `entry_price` (average cost, adjusted for splits since), `exit_price` (average), `gross` (dollars, before fees;
+        spread and impact lie in the prices), `fees` (entry's share and exit), `net`, `return` (net on the entry's
+        notional) and `reason` (of the last closing fill).
     """
     pools: dict[str, _Pool] = {}
     rows: list[list[Any]] = []

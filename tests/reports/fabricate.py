@@ -17,10 +17,10 @@ OPEN, CLOSE = 52_200_000_000_000, 75_600_000_000_000  # 14:30 and 21:00 UTC
 LOTS = 1_000
 COLUMNS = {
     "decisions": "ts order_id group sleeve symbol quantity approved verdict code limit:f value:f",
-    "orders": "order_id group parent sleeve symbol type tif quantity filled limit_price stop_price ts_submitted ts_done "
-    "status reason average_price",
-    "fills": "ts ts_known order_id sleeve symbol quantity price fee commission regulatory spread_cost impact_cost realised "
-    "position_after reason",
+    "orders": "order_id group parent sleeve symbol type tif quantity filled limit_price stop_price ts_submitted "
+    "ts_done status reason average_price",
+    "fills": "ts ts_known order_id sleeve symbol quantity price fee commission regulatory spread_cost impact_cost "
+    "realised position_after reason",
     "equity": "ts equity cash gross net",
     "marks": "ts symbol mark quantity value realised fees dividends borrow",
     "sleeves": "ts sleeve equity gross realised fees",
@@ -233,16 +233,27 @@ class Fabric:
         self.rows[table].append(row)
 
     def manifest(self):
-        rows = self.rows
+        rows, n = self.rows, len(self.sleeves)
         counts = {name: len(rows[name]) for name in ("orders", "fills", "decisions")}
         instruments = [
-            dict(symbol=s, id=f"id-{i}", sector=("Tech", "Energy")[i % 2], tick=10_000, lots_per_unit=LOTS, close_only=False)
+            dict(
+                symbol=s,
+                id=f"id-{i}",
+                sector=("Tech", "Energy")[i % 2],
+                tick=10_000,
+                lots_per_unit=LOTS,
+                close_only=False,
+            )
             | dict(synthetic=True)
             for i, s in enumerate(self.symbols)
         ]
         finding = dict(rule="gap", count=3, detail="2015-03-04, 2015-06-09, 2016-01-05")
-        data = dict(dataset="fabric", kind="bars", hash="9f3a" * 8, rows=self.sessions * len(self.symbols), adjusted="raw")
-        data |= dict(first=str(self.days[0].date()), last=str(self.days[-1].date()), source="seeded generator", licence="n/a")
+        data = dict(
+            dataset="fabric", kind="bars", hash="9f3a" * 8, rows=self.sessions * len(self.symbols), adjusted="raw"
+        )
+        data |= dict(
+            first=str(self.days[0].date()), last=str(self.days[-1].date()), source="seeded generator", licence="n/a"
+        )
         data |= dict(synthetic=True, survivorship=True, findings=[finding])
         config = dict(
             title=self.title,
@@ -251,21 +262,42 @@ class Fabric:
             costs=dict(commission="per_share", commission_per_share=0.005, impact=1.0, half_spread_bps=1.0),
             execution=dict(latency_ns=50_000_000, volume_share=0.1, fill_on_touch=False),
             risk=dict(max_position=0.25, max_gross=float("inf"), kill=False),
-            sleeves=[dict(name=s, strategy="lockstep.strategies.demo", parameters=dict(window=20)) for s in self.sleeves],
+            sleeves=[
+                dict(name=s, strategy="lockstep.strategies.demo", parameters=dict(window=20)) for s in self.sleeves
+            ],
         )
         return dict(
-            schema=1, run="fabric-0001", scenario="fabric", title=self.title, description="Built by the tests.", config=config,
-            command="lockstep backtest fabric --seed 7", seed=self.seed, git=dict(commit="0" * 40, dirty=True),
-            versions=dict(lockstep="0.1.0", python="3.11.9", numpy=np.__version__), machine="test machine", data=[data],
+            schema=1,
+            run="fabric-0001",
+            scenario="fabric",
+            title=self.title,
+            description="Built by the tests.",
+            config=config,
+            command="lockstep backtest fabric --seed 7",
+            seed=self.seed,
+            git=dict(commit="0" * 40, dirty=True),
+            versions=dict(lockstep="0.1.0", python="3.11.9", numpy=np.__version__),
+            machine="test machine",
+            data=[data],
             instruments=instruments,
-            sleeves=[dict(name=s, strategy="demo", parameters={"window": 20}, weight=1 / len(self.sleeves)) for s in self.sleeves],
-            shocks=[], start=f"{self.days[0].date()}T00:00:00Z", end=f"{self.days[-1].date()}T21:00:00Z", calendar="XNYS",
-            periods_per_year=252, initial_cash=self.initial,
-            counts=counts | dict(events=self.sessions * 8, bars=self.sessions * len(self.symbols), sessions=self.sessions)
+            sleeves=[dict(name=s, strategy="demo", parameters={"window": 20}, weight=1 / n) for s in self.sleeves],
+            shocks=[],
+            start=f"{self.days[0].date()}T00:00:00Z",
+            end=f"{self.days[-1].date()}T21:00:00Z",
+            calendar="XNYS",
+            periods_per_year=252,
+            initial_cash=self.initial,
+            counts=counts
+            | dict(events=self.sessions * 8, bars=self.sessions * len(self.symbols), sessions=self.sessions)
             | self.counts,
-            unfilled=self.unfilled, final_equity=rows["equity"][-1][1], seconds=0.031, events_per_second=4.1e6,
-            digest="5f1c09be77aa4e02", leak_check=None, warnings=list(self.warnings),
-        )  # fmt: skip
+            unfilled=self.unfilled,
+            final_equity=rows["equity"][-1][1],
+            seconds=0.031,
+            events_per_second=4.1e6,
+            digest="5f1c09be77aa4e02",
+            leak_check=None,
+            warnings=list(self.warnings),
+        )
 
     def write(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
