@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import records as r
 from .arena import INTERPRETED, Layout, address, allocate
+from .codes import Reason
 from .compile import callback, kernel
 from .digest import text
 from .errors import ConfigError, EngineError
@@ -35,6 +36,19 @@ def _callable(function: Any, n_arguments: int) -> Any:
         return _quiet(function)
     compiled = callback(types.int64(*[types.int64] * n_arguments))(function.py_func)
     call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * n_arguments)(compiled.address)
+    call.keep = compiled
+    return call
+
+
+@cache
+def _callable_act(function: Any) -> Any:
+    """Return `actions.act` as a function of an address, integers and three prices."""
+    if INTERPRETED:
+        return _quiet(function)
+    whole, real = types.int64, types.float64
+    compiled = callback(whole(whole, whole, whole, whole, real, real, real, whole))(function.py_func)
+    word, price = ctypes.c_int64, ctypes.c_double
+    call = ctypes.CFUNCTYPE(word, word, word, word, word, price, price, price, word)(compiled.address)
     call.keep = compiled
     return call
 
@@ -265,6 +279,31 @@ class World:
             return None
         offset = self._states[k]
         return self.block[offset : offset + strategy.me_dtype.itemsize].view(strategy.me_dtype).view(np.recarray)[0]
+
+    def rows(self, k: int) -> Any:
+        """Return the rows of sleeve k's compiled strategy, by instrument."""
+        strategy = self.sleeves[k].strategy
+        return _rows(self.block, self._states[k] + strategy.rows_offset, strategy.row_dtype, len(self.instruments))
+
+    @property
+    def queue_rows(self) -> Any:
+        """The simulated broker's queue of order events."""
+        return self.broker_block[self._broker_offsets["off_queue"] :][: int(self.broker.queue_size) * r.UPDATE.itemsize].view(
+            r.UPDATE
+        )
+
+    def open_orders(self) -> NDArray[Any]:
+        """Return rows of the orders log for the orders still open, each with the reason why it has not filled."""
+        slots = _rows(self.block, self._offsets["off_open"], r.SLOT, int(self.header.n_open))["slot"]
+        orders = _rows(self.block, self._offsets["off_orders"], r.ORDER, int(self.header.n_slots))[slots]
+        resting = _rows(self.broker_block, self._broker_offsets["off_resting"], r.RESTING, int(self.header.n_slots))[slots]
+        log = np.zeros(len(slots), r.ORDER_LOG)
+        for name in r.ORDER_LOG.names or ():
+            if name not in ("ts", "order_id", "reason"):
+                log[name] = orders[name]
+        log["ts"], log["order_id"] = self.header.now, orders["id"]
+        log["reason"] = np.where(resting["why"] > 0, resting["why"], int(Reason.END_OF_DATA))
+        return log
 
     @property
     def digest(self) -> str:

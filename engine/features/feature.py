@@ -23,6 +23,10 @@ def window(default: int, low: int = 1) -> Range:
     return Range(default, low, WINDOW_MOST)
 
 
+def _largest(**params: float) -> int:
+    return max((value for value in params.values() if isinstance(value, int)), default=1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Feature:
     """An incremental kernel and its description.
@@ -37,7 +41,7 @@ class Feature:
     dtype : the state's record, from the ring's capacity.
     start, update : the kernels.
     formula, source, unit : for the reader; `unit` of the outputs, `price` being that of the inputs.
-    places : number of places that rings need, from the parameters; None where there are no rings.
+    places : number of places that rings need, from the parameters; by default the largest whole parameter.
     """
 
     name: str
@@ -50,5 +54,5 @@ class Feature:
     formula: str
     source: str
     unit: str
-    places: Callable[..., int] | None = None
+    places: Callable[..., int] = _largest
     outputs: tuple[str, ...] = ("value",)

@@ -1,8 +1,8 @@
 """Sliding means, variances, covariances, higher moments and trends, by the blocks of ``windows.py``.
 
-Sums of powers are taken of distances to an *anchor*, the last observation of the previous block, which lies in the window
-until the next turn: the squares of a full window then exceed its sum of squares about the mean by a factor of at most
-`window` + 1, whatever the level of the series, so cancellation is bounded. A constant series gives exactly 0.
+Sums of powers are taken of distances to an *anchor*, the last observation of the previous block, which lies in the
+window until the next turn: the squares of a full window then exceed its sum of squares about the mean by a factor of at
+most `window` + 1, whatever the level of the series, so cancellation is bounded. A constant series gives exactly 0.
 
 The functions that read a state (`spread_mean`, `pair_products`, …) hold for a full window, `warm` == 1.
 """

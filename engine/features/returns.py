@@ -1,4 +1,7 @@
-"""Returns. Every update reads the bar it is given and earlier ones; an input that is not finite gives NaN, changing nothing."""
+"""Returns over bars, overnight and within a bar.
+
+Every update reads the bar it is given and earlier ones only. An input that is not finite gives NaN and changes nothing.
+"""
 
 from typing import Any
 
@@ -74,8 +77,8 @@ def intraday_return_update(state: Any, open_: float, close: float) -> float:
     return change(close, open_)
 
 
-LAG = {"dtype": lag_dtype, "start": begin, "places": lambda window: window}
-PREVIOUS = {"dtype": previous_dtype, "start": previous_start}
+LAG: dict[str, Any] = {"dtype": lag_dtype, "start": begin}
+PREVIOUS: dict[str, Any] = {"dtype": previous_dtype, "start": previous_start}
 NO_PARAMETERS: dict[str, Range] = {}
 
 FEATURES = (

@@ -1,19 +1,20 @@
 """Sliding windows that never subtract: the parts of which features are made.
 
-A running sum that adds what enters and subtracts what leaves drifts, for every rounding error stays. Here the last `window`
-observations are cut into two blocks, the rest of the previous one and the part of the current one that has come:
+A running sum that adds what enters and subtracts what leaves drifts, for every rounding error stays. Here the last
+`window` observations lie in two blocks, the rest of the previous one and what has come of the current one:
 
 1. a new observation is added to the current block's aggregate and written into the ring;
-2. when the current block holds `window` observations it becomes the previous one: one walk backwards turns the ring into
-   the aggregates of its suffixes (k to the end), and a new block begins, empty;
+2. when the current block holds `window` observations it becomes the previous one: one walk backwards turns the ring
+   into the aggregates of its suffixes (k to the end), and a new block begins, empty;
 3. the window's aggregate is the suffix that has not yet left, combined with the current block's.
 
-Nothing that left the window leaves a trace; rounding errors are those of one summation of `window` terms, however long the
-series. The cost is two additions per observation on average, one in bursts of `window`. Source: van Herk (1992) and Gil & Werman
-(1993) for extremes; Tangwongsan, Hirzel & Schneider (VLDB 2015), "General incremental sliding-window aggregation".
+Nothing that left the window leaves a trace; rounding errors are those of one summation of `window` terms, however long
+the series. The cost is two additions per observation, one of them in bursts of `window`. Sources: van Herk (1992) and
+Gil & Werman (1993) for extremes; Tangwongsan, Hirzel & Schneider, General incremental sliding-window aggregation, VLDB
+2015.
 
-Every `push` reads the observation it is given and no other, and expects it finite. `warm` is 1 once the window is full; what
-`push` returns before is the aggregate of what has come. Rings have `capacity` places, `capacity` >= `window`.
+Every `push` reads the observation it is given and earlier ones only, and expects it finite. `warm` is 1 once the window
+is full; what `push` returns before is the aggregate of what has come. Rings have `capacity` >= `window` places.
 """
 
 from typing import Any
@@ -62,6 +63,7 @@ def begin(state: Any, window: int) -> None:
 @kernel
 def larger(a: float, b: float) -> float:
     """Return the larger of two numbers."""
+    # numba's max() and Python's differ for NaN and zeros.
     return b if b > a else a
 
 

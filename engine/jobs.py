@@ -1,0 +1,181 @@
+"""Jobs: ordinary Python on a schedule of exchange time, in replay and live alike.
+
+1. A strategy declares jobs; the feed turns their schedules into timer events.
+2. At its timer event the job runs with an `AsOf` view: copies of what was available by then and nothing later.
+3. Its result takes effect at schedule + duration, through a hand-over event, all at once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConfigError, LookaheadError, StrategyError
+from .events import BAR, CLOSE, MINUTE, Events
+
+TIMERS_PER_SLEEVE = 64
+BAR_COPY = np.dtype(
+    [("ts", "<i8"), ("ts_available", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("volume", "<f8")]
+)
+"""A bar as jobs see it: forward-adjusted, `ts` its close in ns UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When something is due, in exchange time.
+
+    Parameters
+    ----------
+    at : str
+        "HH:MM" in `zone`, or "open" or "close" of the session, shifted by `offset_ns`.
+    every : {"session", "week", "month"}
+        On every trading day, or on the first of each week or month.
+    zone : str
+        IANA name.
+    offset_ns : int
+        Added to the time, in ns.
+    """
+
+    at: str = "06:00"
+    every: Literal["session", "week", "month"] = "session"
+    zone: str = "America/New_York"
+    offset_ns: int = 0
+
+    def __post_init__(self) -> None:
+        clock = self.at.split(":")
+        valid = len(clock) == 2 and all(x.isdigit() for x in clock) and int(clock[0]) < 24 and int(clock[1]) < 60
+        if self.at not in ("open", "close") and not valid:
+            raise ConfigError(f"Schedule.at = {self.at!r}, expected 'HH:MM', 'open' or 'close'")
+        if self.every not in ("session", "week", "month"):
+            raise ConfigError(f"Schedule.every = {self.every!r}, expected 'session', 'week' or 'month'")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work in ordinary Python whose result a strategy takes over later.
+
+    Parameters
+    ----------
+    name : str
+        How it is called in journals and errors.
+    schedule : Schedule
+        When it sees the world.
+    function : callable
+        ``f(asof, parameters)`` → mapping of names of fields to values: fields of the strategy's own record take scalars, fields of its rows
+        take arrays with one value for each instrument. A plain-Python strategy gets the mapping in `on_hand_over`.
+    duration_ns : int
+        How long it is declared to take; its result takes effect that much later.
+    lookback : int
+        Bars of each instrument that `AsOf` must be able to give.
+    """
+
+    name: str
+    schedule: Schedule
+    function: Callable[["AsOf", Mapping[str, Any]], Mapping[str, Any]]
+    duration_ns: int = 5 * MINUTE
+    lookback: int = 512
+
+
+class Memory:
+    """The bars that jobs may still ask for: for each instrument the last `capacity`, forward-adjusted."""
+
+    def __init__(self, n_instruments: int, capacity: int) -> None:
+        self.capacity = capacity
+        self._parts: list[list[NDArray[Any]]] = [[] for _ in range(n_instruments)]
+
+    def absorb(self, events: Events, factors: NDArray[np.float64], split_factors: NDArray[np.float64]) -> None:
+        """Add the bars and closes among `events`, which all share these adjustment factors."""
+        bars = events[(events["kind"] == BAR) | (events["kind"] == CLOSE)]
+        for i in np.unique(bars["instrument"]):
+            self._parts[i].append(self._copy(bars[bars["instrument"] == i], factors[i], split_factors[i]))
+            if sum(map(len, self._parts[i])) > 2 * self.capacity + 1024:
+                self._parts[i] = [self.last(int(i), self.capacity)]
+
+    @staticmethod
+    def _copy(bars: Events, factor: float, split_factor: float) -> NDArray[Any]:
+        copy = np.zeros(len(bars), BAR_COPY)
+        copy["ts"], copy["ts_available"] = bars["ts_event"], bars["ts_available"]
+        closes = bars["kind"] == CLOSE
+        for name in ("open", "high", "low", "close"):
+            copy[name] = np.where(closes, bars["close"], bars[name]) * factor
+        copy["volume"] = np.where(closes, 0.0, bars["volume"] / split_factor)
+        return copy
+
+    def last(self, instrument: int, n: int) -> NDArray[Any]:
+        """Return a copy of the last `n` bars of an instrument, oldest first."""
+        parts, found, count = self._parts[instrument], [], 0
+        for part in reversed(parts):
+            found.append(part)
+            count += len(part)
+            if count >= n:
+                break
+        joined = np.concatenate(found[::-1]) if found else np.zeros(0, BAR_COPY)
+        return joined[max(len(joined) - n, 0) :].copy()
+
+    def state(self) -> list[NDArray[Any]]:
+        """Return what a snapshot must hold."""
+        return [self.last(i, self.capacity) for i in range(len(self._parts))]
+
+    def set_state(self, state: list[NDArray[Any]]) -> None:
+        """Take over what `state` gave."""
+        self._parts = [[part] for part in state]
+
+
+class AsOf:
+    """What was known at one time: the view that a job gets.
+
+    Parameters
+    ----------
+    now : int
+        The time, ns UTC.
+    symbols : tuple of str
+        The instruments in canonical order.
+    memory : Memory
+        Everything that was available by `now`, and nothing later.
+    """
+
+    def __init__(self, now: int, symbols: tuple[str, ...], memory: Memory) -> None:
+        self.now, self.symbols, self._memory = now, symbols, memory
+        self._index = {symbol: i for i, symbol in enumerate(symbols)}
+
+    def bars(self, symbol: str, n: int, *, until: int | None = None) -> NDArray[Any]:
+        """Return the last `n` bars of a symbol as a `BAR_COPY` array, oldest first, fewer where there are fewer.
+
+        Raises
+        ------
+        LookaheadError
+            If `until` (ns UTC) lies after `now`.
+        StrategyError
+            If the symbol is unknown or `n` exceeds the declared lookback.
+        """
+        if until is not None and until > self.now:
+            raise LookaheadError(
+                f"AsOf.bars({symbol!r}, until={until}) reads ahead: it is {self.now} now and that becomes available "
+                f"{until - self.now} ns later; ask for until <= now"
+            )
+        if symbol not in self._index:
+            raise StrategyError(f"AsOf.bars: unknown symbol {symbol!r}; known: {', '.join(self.symbols)}")
+        if n > self._memory.capacity:
+            raise StrategyError(
+                f"AsOf.bars({symbol!r}, {n}): more than the declared lookback of {self._memory.capacity}; raise Job.lookback"
+            )
+        if until is None:
+            return self._memory.last(self._index[symbol], n)
+        found = self._memory.last(self._index[symbol], self._memory.capacity)
+        found = found[found["ts_available"] <= until]
+        return found[max(len(found) - n, 0) :]
+
+    def closes(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return ``(ts, prices)``: the last `n` times at which any bar closed, and closes of shape (n, symbols), NaN where a symbol has none."""
+        parts = [self.bars(symbol, n) for symbol in self.symbols]
+        times = np.unique(np.concatenate([part["ts"] for part in parts]))[-n:]
+        prices = np.full((len(times), len(parts)), np.nan)
+        for column, part in enumerate(parts):
+            where = np.searchsorted(times, part["ts"])
+            inside = part["ts"] >= times[0] if len(times) else np.zeros(0, bool)
+            prices[where[inside], column] = part["close"][inside]
+        return times, prices
+
+

@@ -1,0 +1,361 @@
+"""The loop around the step: it feeds batches to a world, calls plain-Python strategies, runs jobs, and passes the logs on.
+
+1. `feed` cuts a batch where a hand-over falls due, where a job is due, and where prices begin to be adjusted differently.
+2. A segment of compiled strategies goes through `World.drive` at once.
+3. For a plain-Python strategy alone on its account, quiet stretches (`actions.quiet_until`) are walked in Python: nothing can fill there, so the
+   world may follow later. It catches up before anything reads or changes it. The order of everything is the same as if it had gone along.
+4. Otherwise the world pauses at each Python callback, which is then called, and goes on.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import records as r
+from .actions import Action, act, open_order, quiet_until
+from .arena import address
+from .errors import EngineError, LockstepError, StrategyError
+from .events import BAR, CLOSE, DIVIDEND, EVENT, HAND_OVER, QUOTE, SLICE_AFTER, SPLIT, TIMER, TRADE, Events
+from .jobs import TIMERS_PER_SLEEVE, AsOf, Job, Memory, Schedule
+from .output import Output
+from .python_strategy import Bar, Desk, Notice, OrderUpdate, Tick
+from .step import CALLBACKS, ON_BAR, ON_SLICE, SLICES, UPDATES, WAITS_CALLBACK
+from .world import World, _callable, _callable_act
+
+Sink = Callable[[dict[str, NDArray[Any]]], None]
+_PRICES = ("open", "high", "low", "close")
+_ADJUSTS = (SPLIT, DIVIDEND)
+_M64 = 2**64 - 1
+
+
+def _discard(logs: dict[str, NDArray[Any]]) -> None:
+    """Take logs that nobody wants."""
+
+
+class Runner:
+    """Runs one world over a stream of events.
+
+    Parameters
+    ----------
+    world : World
+        The account; it may come from a snapshot.
+    sink : callable
+        Gets the logs, ``{name: rows}`` with the dtypes of `records.LOGS`, whenever they fill and at the end.
+    every_slice : bool
+        Whether equity is logged at every slice or once a session.
+    """
+
+    def __init__(self, world: World, sink: Sink = _discard, *, every_slice: bool = True, rows: int = 65_536) -> None:
+        self.world, self._sink = world, sink
+        self.output = Output(world, rows, equity_every_slice=every_slice)
+        self._words = memoryview(world.block).cast("B").cast("q")
+        fields = r.WORLD.fields
+        assert fields is not None
+        self._field = {name: fields[name][1] // 8 for name in ("phase", "waits", "sleeve", "queue", "n_open", "error")}
+        self._null = np.zeros_like(world.table)
+        self._where = address(world.block)
+        self.symbols = tuple(i.symbol for i in world.instruments)
+        self._python: dict[int, Any] = {}
+        self._lazy_at, self._lazy_done, self._synced, self._lazy_which = -1, 0, False, ON_BAR
+        self._jobs: dict[int, tuple[int, Job]] = {}
+        self._pending: list[tuple[int, int, int, Mapping[str, Any]]] = []
+        self.schedules: list[tuple[int, Schedule]] = []
+        self._plan()
+        for k, sleeve in enumerate(world.sleeves):
+            if not sleeve.strategy.is_kernel:
+                self._python[k] = sleeve.strategy(Desk(self, k), sleeve.parameters)
+        self._alone = len(world.sleeves) == 1 and bool(self._python)
+        self._act, self._quiet, self._open = _callable_act(act), _callable(quiet_until, 4), _callable(open_order, 2)
+
+    def _plan(self) -> None:
+        keep = 0
+        for k, sleeve in enumerate(self.world.sleeves):
+            base = k * TIMERS_PER_SLEEVE
+            for n, job in enumerate(sleeve.strategy.jobs):
+                self._jobs[base + n] = (k, job)
+                self.schedules.append((base + n, job.schedule))
+                keep = max(keep, job.lookback)
+            for n, schedule in enumerate(getattr(sleeve.strategy, "timers", ())):
+                self.schedules.append((base + len(sleeve.strategy.jobs) + n, schedule))
+            if not sleeve.strategy.is_kernel:
+                keep = max(keep, sleeve.strategy.bars_kept)
+        self._memory = Memory(len(self.symbols), keep) if keep else None
+
+    def feed(self, batch: Events) -> None:
+        """Take the world through a batch of events that follow on what it has seen.
+
+        Raises
+        ------
+        EngineError
+            If the batch is not an array of `EVENT` in order.
+        LockstepError
+            If a strategy or job fails.
+        """
+        batch = np.ascontiguousarray(batch)
+        if batch.dtype != EVENT:
+            raise EngineError(f"Runner.feed got dtype {batch.dtype}, expected events.EVENT: build the batch with events.empty")
+        if self._memory is None:
+            self._run(batch, 0, len(batch))
+            return
+        kinds = batch["kind"]
+        cuts = np.flatnonzero(np.isin(kinds, _ADJUSTS) | ((kinds == TIMER) & np.isin(batch["timer"], list(self._jobs))))
+        j, n = 0, len(batch)
+        while j < n:
+            handed = self._hand_over_position(batch, j)
+            following = int(np.searchsorted(cuts, j))
+            cut = int(cuts[following]) if following < len(cuts) else n
+            if handed <= min(cut, n - 1) and handed == j:
+                self._hand_over(batch, j)
+                continue
+            stop = min(handed, cut if cut > j else j + 1, n)
+            if cut == j and kinds[j] == TIMER:
+                self._run_job(batch[j])
+            self._segment(batch, j, stop)
+            j = stop
+
+    def _segment(self, batch: Events, start: int, stop: int) -> None:
+        """Run events that share their adjustment, and remember their bars."""
+        assert self._memory is not None
+        part = np.ascontiguousarray(batch[start:stop])
+        positions = self.world.positions
+        self._factors, self._split_factors = positions["factor"].copy(), positions["split_factor"].copy()
+        self._part, self._columns = part, None
+        self._run(part, 0, len(part))
+        self._memory.absorb(part, self._factors, self._split_factors)
+        self._part = part[:0]
+
+    def _hand_over_position(self, batch: Events, start: int) -> int:
+        """Return the index in the batch before which the next hand-over belongs; beyond its end if none does."""
+        if not self._pending:
+            return len(batch) + 1
+        ts = self._pending[0][0]
+        times = batch["ts_available"]
+        j = int(np.searchsorted(times[start:], ts)) + start
+        while j < len(batch) and times[j] == ts and batch["kind"][j] < HAND_OVER:
+            j += 1
+        return j if j < len(batch) else len(batch) + 1
+
+    def _run_job(self, event: Any) -> None:
+        k, job = self._jobs[int(event["timer"])]
+        assert self._memory is not None
+        now = int(event["ts_available"])
+        try:
+            result = job.function(AsOf(now, self.symbols, self._memory), dict(self.world.sleeves[k].parameters))
+        except LockstepError:
+            raise
+        except Exception as error:
+            raise StrategyError(f"Job {job.name!r} failed at {now} ns: {type(error).__name__}: {error}") from error
+        heapq.heappush(self._pending, (now + job.duration_ns, int(event["timer"]), len(self._pending), result))
+
+    def _hand_over(self, batch: Events, j: int) -> None:
+        """Let the earliest pending result take effect, as an event of its own before event j of the batch."""
+        ts, timer, _, result = heapq.heappop(self._pending)
+        k, job = self._jobs[timer]
+        event = np.zeros(1, EVENT)
+        event["ts_available"] = event["ts_event"] = ts
+        event["instrument"], event["kind"], event["job"] = -1, HAND_OVER, timer
+        self._take_over(k, job, result)
+        self._handed = result
+        self._run(event, 0, 1)
+
+    def _take_over(self, k: int, job: Job, result: Mapping[str, Any]) -> None:
+        strategy, me = self.world.sleeves[k].strategy, self.world.me(k)
+        seal = hashlib.blake2b(digest_size=8)
+        for name in sorted(result):
+            value = np.asarray(result[name])
+            seal.update(name.encode() + value.tobytes())
+            if strategy.is_kernel:
+                self._set(k, job, strategy, me, name, value)
+        header = self.world.header
+        header.digest = np.uint64((int(header.digest) * 0x9E3779B185EBCA87 + int.from_bytes(seal.digest(), "little")) & _M64)
+
+    def _set(self, k: int, job: Job, strategy: Any, me: Any, name: str, value: NDArray[Any]) -> None:
+        if name in (strategy.me_dtype.names or ()) and name != "rows":
+            me[name] = value
+        elif name in (strategy.row_dtype.names or ()):
+            self.world.rows(k)[name] = value
+        else:
+            raise StrategyError(
+                f"Job {job.name!r} handed over {name!r}, which is neither in the state nor in the rows of {strategy.name}"
+            )
+
+    def _run(self, events: Events, start: int, stop: int) -> None:
+        if not self._python:
+            self._drive(events, start, stop)
+            return
+        self._events = events
+        bars, flags = self._bars(events), events["flags"].tolist()
+        j, phase, waits = start, self._field["phase"], self._field["waits"]
+        where = address(events)
+        while j < stop:
+            if self._alone and self._words[phase] == 0 and self._words[waits] == 0:
+                quiet = self._quiet(self._where, where, j, stop)
+                if quiet > j:
+                    j = self._walk(bars, flags, j, quiet)
+                    continue
+            j = self._drive(events, j, j + 1, bars)
+
+    def _drive(self, events: Events, start: int, stop: int, bars: list[Any] | None = None) -> int:
+        """Drive the world until `stop`, emptying logs and calling Python where it waits for it."""
+        j = start
+        while j < stop or self._words[self._field["waits"]]:
+            j = self.world.drive(events, j, stop, self.output)
+            if self.output.header.full:
+                self._sink(self.output.take())
+            if self._words[self._field["error"]]:
+                self.world.check()
+            if self._words[self._field["waits"]] == WAITS_CALLBACK:
+                self._words[self._field["waits"]] = 0
+                self._call(events, j, bars)
+            elif self._words[self._field["waits"]]:
+                raise EngineError("The world waits for an external broker, but this runner has none")
+        return j
+
+    def _walk(self, bars: list[Any], flags: list[int], start: int, stop: int) -> int:
+        """Call a lone plain-Python strategy through quiet events; return how far that went."""
+        strategy = self._python[0]
+        on_bar, on_slice = strategy.on_bar, strategy.on_slice
+        self._lazy_done, self._synced = start, False
+        for j in range(start, stop):
+            bar = bars[j]
+            self._lazy_at = j
+            if bar is not None and on_bar is not None:
+                self._lazy_which = ON_BAR
+                on_bar(bar)
+                if self._synced:
+                    break
+            if on_slice is not None and flags[j] & SLICE_AFTER:
+                self._lazy_which = ON_SLICE
+                self._slice(strategy, j)
+                if self._synced:
+                    break
+        else:
+            self._lazy_at = -1
+            self._follow(self._lazy_done, stop)
+            return stop
+        self._lazy_at = -1
+        return self._drive(self._events, j, j + 1, bars)
+
+    def _slice(self, strategy: Any, j: int) -> None:
+        strategy.on_slice(int(self._events["ts_available"][j]))
+
+    def _follow(self, start: int, stop: int) -> None:
+        """Let the world follow through quiet events without callbacks."""
+        table, self.world.table = self.world.table, self._null
+        try:
+            self._drive(self._events, start, stop)
+        finally:
+            self.world.table = table
+
+    def catch_up(self) -> None:
+        """Bring the world to the callback at hand, if it has been left behind."""
+        if self._lazy_at < 0 or self._synced:
+            return
+        j, waits = self._lazy_at, self._field["waits"]
+        self._follow(self._lazy_done, j)
+        while True:
+            self.world.drive(self._events, j, j + 1, self.output)
+            at_slice = self._words[self._field["phase"]] == SLICES
+            self._words[waits] = 0
+            if at_slice or self._lazy_which == ON_BAR:
+                break
+        self._synced = True
+
+    def act(self, k: int, action: Action, i: int, quantity: int, a: float, b: float, c: float, tif: int) -> int:
+        """Do one action of sleeve k's strategy at the callback at hand."""
+        self.catch_up()
+        return int(self._act(self._where, int(action), i, quantity, a, b, c, tif))
+
+    def history(self, i: int, n: int, column: str) -> NDArray[np.float64]:
+        """Return the last `n` values of a column of instrument i up to the event at hand."""
+        assert self._memory is not None
+        if self._columns is None:
+            self._columns = {}
+        if i not in self._columns:
+            part = self._part
+            chosen = np.flatnonzero((part["instrument"] == i) & ((part["kind"] == BAR) | (part["kind"] == CLOSE)))
+            self._columns[i] = (chosen, Memory._copy(part[chosen], self._factors[i], self._split_factors[i]))
+        chosen, copies = self._columns[i]
+        here = self._lazy_at if self._lazy_at >= 0 else self._eager_at
+        seen = int(np.searchsorted(chosen, here, "right"))
+        values: NDArray[np.float64] = copies[column][max(seen - n, 0) : seen]
+        if len(values) < n:
+            values = np.concatenate([self._memory.last(i, n - len(values))[column], values])
+        return values.copy()
+
+    def _bars(self, events: Events) -> list[Any]:
+        """Return for each event the `Bar` or `Tick` that plain Python sees, None for other kinds."""
+        found: list[Any] = [None] * len(events)
+        kinds = events["kind"]
+        at = np.flatnonzero((kinds == BAR) | (kinds == CLOSE))
+        if len(at):
+            chosen = events[at]
+            index = chosen["instrument"]
+            factor, split = self._factors[index], self._split_factors[index]
+            closes = chosen["kind"] == CLOSE
+            columns = [np.where(closes, chosen["close"], chosen[name]) * factor for name in _PRICES]
+            columns.append(np.where(closes, 0.0, chosen["volume"] / split))
+            symbols = [self.symbols[i] for i in index.tolist()]
+            made = map(Bar._make, zip(symbols, chosen["ts_event"].tolist(), *(c.tolist() for c in columns), strict=True))
+            for j, bar in zip(at.tolist(), made, strict=True):
+                found[j] = bar
+        for j in np.flatnonzero((kinds == QUOTE) | (kinds == TRADE)).tolist():
+            found[j] = self._tick(events[j])
+        return found
+
+    def _tick(self, event: Any) -> Tick:
+        i = int(event["instrument"])
+        factor, split = float(self._factors[i]), float(self._split_factors[i])
+        if event["kind"] == QUOTE:
+            bid, ask, bids, asks = (float(event[name]) for name in ("bid", "ask", "bid_size", "ask_size"))
+        else:
+            bid = ask = float(event["last"])
+            bids = asks = float(event["size"])
+        return Tick(self.symbols[i], int(event["ts_event"]), bid * factor, ask * factor, bids / split, asks / split)
+
+    def _call(self, events: Events, j: int, bars: list[Any] | None) -> None:
+        """Call the Python callback that the world waits for."""
+        strategy = self._python[self._words[self._field["sleeve"]]]
+        phase, event = self._words[self._field["phase"]], events[j]
+        self._eager_at = j
+        if phase == UPDATES:
+            strategy.on_order(self._update())
+        elif phase == SLICES:
+            strategy.on_slice(int(event["ts_available"]))
+        elif phase == CALLBACKS:
+            self._call_event(strategy, event, None if bars is None else bars[j])
+
+    def _call_event(self, strategy: Any, event: Any, bar: Any) -> None:
+        kind = int(event["kind"])
+        if kind in (BAR, CLOSE):
+            strategy.on_bar(bar)
+        elif kind in (QUOTE, TRADE):
+            strategy.on_tick(bar)
+        elif kind == HAND_OVER:
+            strategy.on_hand_over(self._handed)
+        else:
+            i = int(event["instrument"])
+            code = int(event["timer"]) if kind == TIMER else kind
+            notice = Notice(self.symbols[i] if i >= 0 else "", int(event["ts_available"]), code)
+            (strategy.on_timer if kind == TIMER else strategy.on_status)(notice)
+
+    def _update(self) -> OrderUpdate:
+        queue = self.world.queue_rows
+        event = queue[self._words[self._field["queue"]] - 1]["event"]
+        i = int(event["instrument"])
+        return OrderUpdate(
+            int(event["order_id"]), self.symbols[i], int(event["code"]), int(event["reason"]),
+            int(event["quantity"]), int(event["price"]) / 1e6,
+        )  # fmt: skip
+
+    def finish(self) -> None:
+        """End the run: log the orders that are still open, empty the logs, check the ledger."""
+        logs = self.output.take()
+        still_open = self.world.open_orders()
+        logs["orders"] = np.concatenate([logs["orders"], still_open])
+        self._sink(logs)
+        self.world.check()
