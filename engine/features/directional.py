@@ -10,7 +10,7 @@ import numpy as np
 
 from lockstep.engine.compile import kernel
 from lockstep.engine.features.averages import wilder_dtype, wilder_push, wilder_start
-from lockstep.engine.features.feature import Feature, Range, window
+from lockstep.engine.features.feature import NO_PARAMETERS, Feature, window
 from lockstep.engine.features.momentum import gain
 from lockstep.engine.features.returns import previous_dtype, previous_start, swap_previous
 from lockstep.engine.features.windows import begin, floats, ints, larger, smaller, sum_dtype, sum_push
@@ -133,7 +133,6 @@ def vortex_update(state: Any, high: float, low: float, close: float) -> tuple[fl
     return (plus / size, minus / size) if state.range.warm and size > 0.0 else (NAN, NAN)
 
 
-NO_PARAMETERS: dict[str, Range] = {}
 BAR = ("high", "low", "close")
 
 FEATURES = (
@@ -170,8 +169,8 @@ FEATURES = (
         dtype=adx_dtype,
         start=adx_start,
         update=adx_update,
-        formula="±DI = 100 wilder(±DM) / wilder(true range), adx = wilder of 100 |+DI - -DI| / (+DI + -DI); +DM = rise of "
-        "the high where it exceeds the fall of the low, else 0; -DM the other way round",
+        formula="±DI = 100 wilder(±DM) / wilder(true range), adx = wilder of 100 |+DI - -DI| / (+DI + -DI); "
+        "+DM: rise of the high where above 0 and the fall of the low, else 0; -DM the other way round",
         source="Wilder (1978)",
         unit="0 to 100",
     ),

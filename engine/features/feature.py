@@ -16,6 +16,7 @@ class Range(NamedTuple):
 
 
 WINDOW_MOST = 4096
+NO_PARAMETERS: Mapping[str, Range] = {}
 
 
 def window(default: int, low: int = 1) -> Range:

@@ -7,12 +7,14 @@ most `window` + 1, whatever the level of the series, so cancellation is bounded.
 The functions that read a state (`spread_mean`, `pair_products`, …) hold for a full window, `warm` == 1.
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
 from lockstep.engine.compile import kernel
 from lockstep.engine.features.windows import POSITION, floats, larger, ring
+from lockstep.engine.mathx import NAN
 
 
 def spread_dtype(capacity: int) -> np.dtype[Any]:
@@ -66,6 +68,15 @@ def spread_squares(state: Any) -> float:
     """Return the sum of squared distances from the mean of a full window, >= 0."""
     total = state.ring[state.place] + state.fresh
     return larger(0.0, state.squares[state.place] + state.fresh_square - total * total / state.window)
+
+
+@kernel
+def zscore_of(state: Any, x: float) -> float:
+    """Return x's distance from a spread's mean in sample standard deviations; NaN until the window is full."""
+    if not state.warm:
+        return NAN
+    squares = spread_squares(state)
+    return (x - spread_mean(state)) / math.sqrt(squares / (state.window - 1.0)) if squares > 0.0 else 0.0
 
 
 def shape_dtype(capacity: int) -> np.dtype[Any]:

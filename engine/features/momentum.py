@@ -21,6 +21,7 @@ from lockstep.engine.features.averages import (
     wilder_start,
 )
 from lockstep.engine.features.feature import Feature, window
+from lockstep.engine.features.moments import spread_dtype, spread_mean, spread_push
 from lockstep.engine.features.returns import previous_dtype, swap_previous
 from lockstep.engine.features.windows import (
     begin,
@@ -180,7 +181,7 @@ def channel_start(state: Any, window: int) -> None:
 
 @kernel
 def channel_place(state: Any, high: float, low: float, close: float) -> float:
-    """Return where the close lies between lowest low (0) and highest high (1); 0.5 in a flat channel, NaN until full."""
+    """Return where the close lies from lowest low (0) to highest high (1), 0.5 in a flat channel; NaN until full."""
     top, bottom = highest_push(state.high, high), lowest_push(state.low, low)
     if not state.high.warm:
         return NAN
@@ -225,13 +226,13 @@ def williams_r_update(state: Any, high: float, low: float, close: float) -> floa
 
 def cci_dtype(capacity: int) -> np.dtype[Any]:
     """Return the record of the commodity channel index."""
-    return np.dtype([("mean", sma_dtype(capacity)), ("past", lag_dtype(capacity))])
+    return np.dtype([("spread", spread_dtype(capacity)), ("past", lag_dtype(capacity))])
 
 
 @kernel
 def cci_start(state: Any, window: int) -> None:
     """Set the window of a zeroed state."""
-    sma_start(state.mean, window)
+    begin(state.spread, window)
     begin(state.past, window)
 
 
@@ -242,10 +243,10 @@ def cci_update(state: Any, high: float, low: float, close: float) -> float:
     if not finite(typical):
         return NAN
     lag_push(state.past, typical)
-    mean = sma_push(state.mean, typical)
-    if not finite(mean):
+    spread_push(state.spread, typical)
+    if not state.spread.warm:
         return NAN
-    deviation = 0.0
+    mean, deviation = spread_mean(state.spread), 0.0
     for k in range(state.past.window):
         deviation += abs(state.past.ring[k] - mean)
     return (typical - mean) * state.past.window / (0.015 * deviation) if deviation > 0.0 else 0.0
@@ -368,7 +369,7 @@ FEATURES = (
         name="ppo",
         inputs=("close",),
         params={"fast": window(12), "slow": window(26)},
-        warmup=lambda fast, slow: max(fast, slow),
+        warmup=lambda fast, slow: max(slow, fast),
         dtype=ppo_dtype,
         start=ppo_start,
         update=ppo_update,
@@ -385,8 +386,8 @@ FEATURES = (
         dtype=stochastic_dtype,
         start=stochastic_start,
         update=stochastic_update,
-        formula="k = sma of 100 (close - L) / (H - L) over smooth, d = sma(k, signal), H and L: highest high and lowest "
-        "low of window; 50 where H = L",
+        formula="k = sma of 100 (close - L) / (H - L) over smooth, d = sma(k, signal), "
+        "H and L: highest high and lowest low of window; 50 where H = L",
         source="Lane (1984), Technical Analysis of Stocks & Commodities 2:3",
         unit="0 to 100",
     ),
@@ -436,7 +437,8 @@ FEATURES = (
         dtype=aroon_dtype,
         start=aroon_start,
         update=aroon_update,
-        formula="up = 100 (1 - bars since the highest high of window + 1 bars / window), down likewise of the lowest low",
+        formula="up = 100 (1 - a / window), a: bars since the highest high of window + 1 bars, the latest of equals; "
+        "down likewise with the lowest low; oscillator = up - down",
         source="Chande (1995), Technical Analysis of Stocks & Commodities 13:9",
         unit="0 to 100",
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lockstep.engine.compile import kernel
-from lockstep.engine.features.feature import Feature, Range, window
+from lockstep.engine.features.feature import NO_PARAMETERS, Feature, window
 from lockstep.engine.features.windows import begin, floats, ints, lag_dtype, lag_push
 from lockstep.engine.mathx import NAN, finite, log
 
@@ -79,7 +79,6 @@ def intraday_return_update(state: Any, open_: float, close: float) -> float:
 
 LAG: dict[str, Any] = {"dtype": lag_dtype, "start": begin}
 PREVIOUS: dict[str, Any] = {"dtype": previous_dtype, "start": previous_start}
-NO_PARAMETERS: dict[str, Range] = {}
 
 FEATURES = (
     Feature(
