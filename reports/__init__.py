@@ -1,10 +1,11 @@
 """Metrics, statistics and the HTML report, computed from run folders alone."""
 
-from .attribution import attribution
+from .contributions import attribution
 from .errors import RunError
 from .html import render
+from .index import write_index
+from .round_trips import trades
 from .run import RunFolder, load
 from .summary import statistics
-from .trades import trades
 
-__all__ = ["RunError", "RunFolder", "attribution", "load", "render", "statistics", "trades"]
+__all__ = ["RunError", "RunFolder", "attribution", "load", "render", "statistics", "trades", "write_index"]

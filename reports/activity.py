@@ -26,6 +26,7 @@ REASONS = {
     "zero_quantity": "nothing was left of the quantity",
     "equity": "equity was not positive",
     "not_listed": "the instrument was not listed at that time",
+    "reduce_only": "an exit may only reduce the position",
     "by_strategy": "the strategy cancelled it",
     "session_end": "its session ended",
     "immediate": "immediate-or-cancel: the rest was cancelled",

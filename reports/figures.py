@@ -11,8 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from . import metrics
-from .attribution import ACCOUNT, RESIDUAL
 from .charts import axis, dollars, escape, figure, line, milliseconds
+from .contributions import ACCOUNT, RESIDUAL
 from .costs import Capacity, traded
 from .decimate import BUCKETS
 from .periods import compound, rolling

@@ -17,16 +17,16 @@ from plotly.io.json import to_json_plotly
 
 from . import figures, tables, toml
 from . import format as text
-from .attribution import attribution
+from .contributions import attribution
 from .costs import Capacity, capacity, costs
 from .notices import notices, verdict
 from .periods import compound, rolling_window
 from .price_figures import fills_drawn, most_traded, price_figure
+from .round_trips import trades
 from .run import RunFolder, load
 from .sessions import benchmark_name
 from .summary import start_of, statistics
 from .theme import DARK, DARKENED, FONT, LIGHT
-from .trades import trades
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_SERIES = 12

@@ -8,7 +8,7 @@ import pandas as pd
 from . import metrics
 from .costs import capacity, costs, traded, turnover
 from .periods import compound, drawdown_episodes
-from .trades import trades
+from .round_trips import trades
 
 if TYPE_CHECKING:
     from .run import RunFolder
@@ -23,8 +23,8 @@ def statistics(run: "RunFolder") -> dict[str, float]:
     -------
     dict of str to float
         Returns, ratios and fractions as plain numbers (0.1 is 10 %), money in dollars, times in days. On session
-        returns; definitions in `metrics`, `costs` and `trades`. NaN: not defined for this run. `benchmark_*` are the
-        same numbers of the benchmark.
+        returns; definitions in `metrics`, `costs` and `round_trips`. NaN: not defined for this run. `benchmark_*` are
+        the same numbers of the benchmark.
     """
     table, closed = run.sessions, trades(run)
     return {

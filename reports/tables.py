@@ -7,7 +7,7 @@ import pandas as pd
 
 from . import format as text
 from .activity import explain, refusals, unfilled
-from .attribution import ACCOUNT, RESIDUAL
+from .contributions import ACCOUNT, RESIDUAL
 from .costs import COST_KINDS
 from .periods import drawdown_episodes, month_table
 from .summary import start_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 FULL_TINT = 0.10
 MOST_ROWS = 100
+MOST_PARTS = 20
 NAMES = {ACCOUNT: "Interest of the account", RESIDUAL: "Not explained"}
 
 
@@ -180,7 +181,7 @@ def symbol_table(frame: pd.DataFrame) -> Table:
     """Return the attribution by instrument; of many, the largest gains and losses."""
     parts = frame.drop(index=[ACCOUNT, RESIDUAL])
     columns = ["realised", "unrealised", "dividends", "fees", "borrow", "pnl"]
-    shown = parts if len(parts) <= MOST_ROWS else pd.concat([parts.head(MOST_ROWS // 2), parts.tail(MOST_ROWS // 2)])
+    shown = parts if len(parts) <= 2 * MOST_PARTS else pd.concat([parts.head(MOST_PARTS), parts.tail(MOST_PARTS)])
     rows = [[str(name), *(text.money(row[c]) for c in columns)] for name, row in shown.iterrows()]
     foot = [[NAMES[ACCOUNT], *[""] * 5, text.money(frame.loc[ACCOUNT, "pnl"])]]
     foot.append([NAMES[RESIDUAL], *[""] * 5, text.money(frame.loc[RESIDUAL, "pnl"], 2)])

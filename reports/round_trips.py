@@ -49,7 +49,7 @@ NS_PER_DAY = 86_400e9
 class _Pool:
     """An open position: mean entry time (ns), fees paid on entry, and the trade being closed."""
 
-    time: float = 0.0
+    time: int = 0
     fees: float = 0.0
     trade: "list[Any] | None" = None
 
@@ -95,7 +95,7 @@ def _absorb(pool: _Pool, fill: tuple[Any, ...], rows: list[list[Any]]) -> None:
     opened = abs(quantity) - closed
     if opened > 0:
         held = abs(before) - closed
-        pool.time = (pool.time * held + ts * opened) / (held + opened)
+        pool.time += round((ts - pool.time) * (opened / (held + opened)))
         pool.fees += fee - fee_closing
         pool.trade = None
 
@@ -116,7 +116,7 @@ def _frame(rows: list[list[Any]]) -> pd.DataFrame:
     exit_price = proceeds.astype(float) / size
     entry_price = exit_price - sign * gross.astype(float) / size
     net, basis = gross.astype(float) - fees.astype(float), entry_price * size
-    entry_ns, exit_ns = entry.astype(float).round().astype("int64"), last.astype("int64")
+    entry_ns, exit_ns = entry.astype("int64"), last.astype("int64")
     data = {
         "symbol": symbol,
         "sleeve": sleeve,
