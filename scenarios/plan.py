@@ -1,0 +1,232 @@
+"""From a scenario to all that its run needs: the feed, the strategies, the time from which they trade.
+
+1. Bundled datasets that the catalogue lacks are built.
+2. The strategies are found and their parameters checked.
+3. The window is laid out in sessions: `warmup` of them are replayed before the first one with trading.
+4. The feed is opened on that window, with the timers that the strategies' schedules ask for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from lockstep.data.bundled import bundled
+from lockstep.data.calendar import ALWAYS, Sessions, iso_date
+from lockstep.data.catalog import Catalog, Dataset
+from lockstep.data.declaration import Declaration
+from lockstep.data.feed import Replay, instant
+from lockstep.engine.errors import ConfigError
+from lockstep.engine.events import Events
+from lockstep.engine.instruments import Instrument
+from lockstep.engine.world import Sleeve, World
+
+from .durations import nanoseconds
+from .lookup import find_strategy
+from .schema import Data, Scenario
+from .schema import Sleeve as SleeveTable
+
+LATEST = 2**62
+
+
+class Feed(Protocol):
+    """What a run reads: instruments in canonical order, their sessions, and batches of events."""
+
+    instruments: tuple[Instrument, ...]
+    sessions: Sessions
+
+    def __iter__(self) -> Iterator[Events]: ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """When a run replays, when it trades, and when its data end, ns UTC."""
+
+    replay_from: int
+    trade_from: int
+    last: int
+
+
+@dataclass
+class Plan:
+    """All that a run needs.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What is run.
+    feed : Feed
+        The market.
+    window : Window
+        When it trades.
+    sleeves : tuple of Sleeve
+        The strategies, resolved.
+    data : list of dict
+        What the manifest says of the data.
+    catalog : Catalog or None
+        Where a benchmark of another dataset is found.
+    warnings : list of str
+        What the report must show at its top.
+    """
+
+    scenario: Scenario
+    feed: Feed
+    window: Window
+    sleeves: tuple[Sleeve, ...]
+    data: list[dict[str, Any]]
+    catalog: Catalog | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def world(self) -> World:
+        """Return the account at its start."""
+        scenario = self.scenario
+        return World(
+            self.feed.instruments,
+            self.sleeves,
+            scenario.settings(),
+            trade_from=self.window.trade_from,
+            seed=scenario.seed,
+        )
+
+    @property
+    def periods_per_year(self) -> int:
+        """Sessions in a year: 252 on an exchange, 365 where the market never closes."""
+        return 365 if self.feed.sessions.calendar == ALWAYS else 252
+
+
+def make_plan(scenario: Scenario, catalog: Catalog, folder: Path | None = None, batch_rows: int = 65_536) -> Plan:
+    """Lay out the run of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Checked.
+    catalog : Catalog
+        Where its data are; bundled datasets that are missing are built.
+    folder : Path or None
+        Where its strategies' dotted names are looked up first.
+    batch_rows : int
+        Events a batch; results do not depend on it.
+
+    Raises
+    ------
+    LockstepError
+        If a dataset, symbol or strategy is not to be found, or nothing is left to trade.
+    """
+    data, execution = scenario.data, scenario.execution
+    sleeves = resolve_sleeves(scenario.every_sleeve, folder)
+    needed = {*data.names, scenario.benchmark.dataset} - {""}
+    bundled(catalog, needed)
+    datasets = [catalog.dataset(name) for name in data.names]
+    for dataset in datasets:
+        _expect(data, dataset)
+    delay = execution.delay
+    options: dict[str, Any] = {
+        "end": data.end,
+        "delay_ns": _delays(delay, data.names) if isinstance(delay, dict) else nanoseconds(delay),
+        "grace_ns": nanoseconds(execution.grace),
+        "batch_rows": batch_rows,
+    }
+    everything = Replay(catalog, data.names, data.symbols, **options)
+    window, warnings = lay_out(data, everything, warmup_sessions(data, sleeves, datasets, everything.sessions))
+    feed = Replay(catalog, data.names, data.symbols, window.replay_from, **options)
+    return Plan(scenario, feed, window, sleeves, feed.describe(), catalog, warnings)
+
+
+def resolve_sleeves(tables: Sequence[SleeveTable], folder: Path | None) -> tuple[Sleeve, ...]:
+    """Return the strategies with their checked parameters.
+
+    Raises
+    ------
+    LockstepError
+        If one is not to be found, a parameter is wrong or two have one name.
+    """
+    found = []
+    for number, table in enumerate(tables):
+        where = f"sleeves[{number}]" if len(tables) > 1 else "strategy"
+        strategy = find_strategy(table.use, folder, f"{where}.use")
+        found.append(Sleeve(strategy, table.parameters, table.share, table.name or own_name(strategy)))
+    names = [sleeve.name for sleeve in found]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise ConfigError(f"sleeves[{number}].name = {name!r} is used twice; give each sleeve a name of its own")
+    return tuple(found)
+
+
+def own_name(strategy: Any) -> str:
+    """Return a strategy's own name; a class without one goes by its class's."""
+    return str(strategy.name or getattr(strategy, "__name__", "strategy"))
+
+
+def _expect(data: Data, dataset: Dataset) -> None:
+    for key in ("timeframe", "calendar"):
+        wanted, has = getattr(data, key), getattr(dataset.manifest, key)
+        if wanted and wanted != has:
+            raise ConfigError(
+                f"data.{key} = {wanted!r}, but dataset {dataset.manifest.name!r} has {has!r}; choose another dataset"
+            )
+
+
+def _delays(delays: Mapping[str, str], names: Sequence[str]) -> dict[str, int]:
+    for name in delays:
+        if name not in names:
+            raise ConfigError(f"execution.delay.{name} names no dataset of the scenario; it has: {', '.join(names)}")
+    return {name: nanoseconds(delay) for name, delay in delays.items()}
+
+
+def warmup_sessions(data: Data, sleeves: Sequence[Sleeve], datasets: Sequence[Dataset], sessions: Sessions) -> int:
+    """Return how many sessions are replayed before trading begins: declared, or enough for every strategy's bars."""
+    if data.warmup != "auto":
+        return int(data.warmup)
+    bars = max(int(sleeve.strategy.warmup(sleeve.parameters)) for sleeve in sleeves)
+    spans = [bar_length(dataset.manifest.timeframe) for dataset in datasets]
+    length = int(np.median(sessions.close - sessions.open))
+    # What has several timeframes waits for the longest; a session holds at least one bar.
+    per_session = max(1, min((length // span for span in spans if span), default=1))
+    return -(-bars // per_session)
+
+
+def bar_length(timeframe: str) -> int:
+    """Return the nanoseconds of a bar, 0 for ticks."""
+    return Declaration.model_construct(timeframe=timeframe).nanoseconds
+
+
+def lay_out(data: Data, feed: Any, warmup: int) -> tuple[Window, list[str]]:
+    """Return the window of a run, and what the user should know of it.
+
+    Raises
+    ------
+    ConfigError
+        If nothing is left to trade.
+    """
+    sessions: Sessions = feed.sessions
+    start, end = (instant(value, sessions.zone, default, after) for value, default, after in (
+        (data.start, -LATEST, 0), (data.end, LATEST, 1),
+    ))  # fmt: skip
+    if start >= end:
+        raise ConfigError(f"data.start = {data.start!r} is not before data.end = {data.end!r}; swap them")
+    held = int(np.searchsorted(sessions.close, feed.first))
+    last = int(np.searchsorted(sessions.open, feed.last)) - 1
+    asked = max(int(np.searchsorted(sessions.close, start, "right")), held)
+    first = max(asked, held + warmup)
+    if first > last:
+        raise ConfigError(_nothing_left(data, sessions, (held, last), warmup))
+    warnings = []
+    if first > asked and data.start is not None:
+        warnings.append(
+            f"Trading begins on {iso_date(int(sessions.date[first]))}, not {data.start}: the data begin too late for "
+            f"{warmup} sessions of warm-up."
+        )
+    replay_from = int(sessions.midnight[first - warmup])
+    return Window(replay_from, max(int(sessions.midnight[first]), start), int(feed.last)), warnings
+
+
+def _nothing_left(data: Data, sessions: Sessions, held: tuple[int, int], warmup: int) -> str:
+    first, last = (iso_date(int(sessions.date[number])) for number in held)
+    names = ", ".join(data.names)
+    return (
+        f"data.start = {data.start!r} with {warmup} sessions of warm-up leaves nothing to trade; "
+        f"{names} has {held[1] - held[0] + 1} sessions from {first} to {last}"
+    )

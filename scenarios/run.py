@@ -1,0 +1,212 @@
+"""Running a scenario: the feed goes through the one engine, what it leaves goes into a run folder."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lockstep.data.catalog import Catalog
+from lockstep.data.feed import Replay
+from lockstep.engine.events import Events
+from lockstep.engine.runner import Runner
+from lockstep.engine.world import World
+
+from .benchmark import Benchmark
+from .collect import Collector, Emit
+from .folder import RunFolder
+from .loading import Source
+from .manifest import describe
+from .plan import Plan, make_plan
+from .schedules import timers
+from .tables import Columns
+
+Progress = Callable[[int, int], None]
+"""Called after each batch with the events done so far and the time reached, ns UTC."""
+DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of a run.
+
+    Parameters
+    ----------
+    digest : str
+        Of every decision, order, fill and equity mark.
+    final_equity : int
+        Micros.
+    counts : dict
+        Of events, bars, orders, fills, decisions, refused, sessions.
+    unfilled : dict
+        Orders that did not fill whole, by reason.
+    warnings : list of str
+        What the report must show at its top.
+    """
+
+    digest: str
+    final_equity: int
+    counts: dict[str, int]
+    unfilled: dict[str, int]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: where it lies, what came out, and the manifest."""
+
+    path: Path
+    outcome: Outcome
+    manifest: dict[str, Any]
+
+
+def execute(plan: Plan, emit: Emit, progress: Progress | None = None) -> Outcome:
+    """Run a plan and hand its tables on, piece by piece.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is run.
+    emit : callable
+        Gets each piece of a table: name, rows.
+    progress : callable or None
+        See `Progress`.
+
+    Raises
+    ------
+    LockstepError
+        If a strategy fails or the engine refuses to go on.
+    """
+    world = plan.world()
+    collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices)
+    runner = Runner(world, collector.sink)
+    plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions))
+    benchmark, external = make_benchmark(plan)
+    done = 0
+    for batch in stream(plan):
+        runner.feed(batch)
+        collector.events(batch)
+        if benchmark is not None and not external:
+            benchmark.absorb(batch)
+        done += len(batch)
+        if progress is not None:
+            progress(done, int(batch["ts_available"][-1]))
+    runner.finish()
+    if benchmark is not None:
+        for batch in external or ():
+            benchmark.absorb(batch)
+        collector.benchmark(benchmark.name, benchmark.ts, benchmark.values)
+    collector.close()
+    return _outcome(world, collector, plan)
+
+
+def stream(plan: Plan) -> Iterator[Events]:
+    """Return the events of a plan as the engine is given them."""
+    return iter(plan.feed)
+
+
+def columns(plan: Plan) -> Columns:
+    """Return the names behind a plan's numbers."""
+    instruments = plan.feed.instruments
+    series = [name for sleeve in plan.sleeves for name in sleeve.strategy.series]
+    return Columns(
+        [instrument.symbol for instrument in instruments],
+        [instrument.lots_per_unit for instrument in instruments],
+        [sleeve.name for sleeve in plan.sleeves],
+        series,
+    )
+
+
+def make_benchmark(plan: Plan) -> tuple[Benchmark | None, Any]:
+    """Return a plan's benchmark, and the feed it follows where that is not the plan's own."""
+    table, instruments = plan.scenario.benchmark, plan.feed.instruments
+    start, cash = plan.window.trade_from, plan.scenario.account.cash
+    if table.kind == "none":
+        return None, None
+    if table.dataset and plan.catalog is not None:
+        feed = Replay(plan.catalog, table.dataset, [table.symbol], plan.window.replay_from, plan.window.last)
+        return Benchmark(f"{table.symbol}, held", 1, 0, start, cash), feed
+    if table.kind == "hold":
+        return Benchmark(f"{table.symbol}, held", len(instruments), _member(table.symbol, plan), start, cash), None
+    if table.kind == "auto" and len(instruments) == 1:
+        return Benchmark(f"{instruments[0].symbol}, held", 1, 0, start, cash), None
+    return Benchmark(f"Equal weight of {len(instruments)}", len(instruments), None, start, cash), None
+
+
+def _member(symbol: str, plan: Plan) -> int:
+    from lockstep.engine.errors import ConfigError
+
+    for number, instrument in enumerate(plan.feed.instruments):
+        if symbol in (instrument.symbol, instrument.id):
+            return number
+    known = ", ".join(instrument.symbol for instrument in plan.feed.instruments[:20])
+    raise ConfigError(f"benchmark.symbol = {symbol!r} is not replayed; name its dataset too, or one of {known}")
+
+
+def _outcome(world: World, collector: Collector, plan: Plan) -> Outcome:
+    header = world.header
+    counts = {
+        "events": int(header.count_events),
+        "bars": int(header.count_bars),
+        "slices": int(header.count_slices),
+        "orders": int(header.count_orders),
+        "fills": int(header.count_fills),
+        "decisions": int(header.count_decisions),
+        "refused": int(header.count_refused),
+        "sessions": collector.rows["sessions"],
+    }
+    return Outcome(world.digest, int(header.equity), counts, _ordered(collector.unfilled), list(plan.warnings))
+
+
+def _ordered(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def run_scenario(
+    source: Source,
+    catalog: Catalog,
+    runs: Path,
+    *,
+    command: str = "",
+    batch_rows: int = 65_536,
+    progress: Progress | None = None,
+    seconds: Callable[[], float] = lambda: 0.0,
+    on_plan: Callable[[Plan], None] = lambda plan: None,
+) -> RunResult:
+    """Run a scenario and leave a run folder.
+
+    Parameters
+    ----------
+    source : Source
+        The scenario and where it came from.
+    catalog : Catalog
+        Where the data are.
+    runs : Path
+        The folder of all runs.
+    command : str
+        The command that reproduces the run, for the manifest.
+    batch_rows : int
+        Events a batch; results do not depend on it.
+    progress : callable or None
+        See `Progress`.
+    seconds : callable
+        Gives the seconds since the run began; asked once, at its end.
+    on_plan : callable
+        Gets the plan before the first event.
+
+    Raises
+    ------
+    LockstepError
+        If anything is wrong; then no run folder is left.
+    """
+    plan = make_plan(source.scenario, catalog, source.folder, batch_rows)
+    on_plan(plan)
+    folder = RunFolder(runs)
+    try:
+        outcome = execute(plan, folder.emit, progress)
+        manifest = describe(plan, outcome, source, command, seconds())
+        path = folder.publish(f"{source.scenario.name}-{outcome.digest[:DIGITS]}", lambda run: {**manifest, "run": run})
+    except BaseException:
+        folder.discard()
+        raise
+    return RunResult(path, outcome, {**manifest, "run": path.name})

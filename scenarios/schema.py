@@ -1,0 +1,335 @@
+"""What a scenario may say: the models of its TOML, unknown keys refused, every range checked.
+
+`[account]`, `[costs]` and `[risk]` are the engine's settings field for field; `[execution]` adds the feed's delay and
+grace, and takes spans of time as text.
+"""
+
+from dataclasses import fields
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, create_model, model_validator
+
+from lockstep.engine import settings
+from lockstep.engine.settings import Settings
+
+from .durations import nanoseconds
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+UNLIMITED = "unlimited"
+
+
+class Model(BaseModel):
+    """A table of the scenario: frozen, strict in types, closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _moment(value: Any) -> Any:
+    """Turn TOML's own dates into text; an instant needs an offset."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("expected a date, or an instant with an offset such as 2015-12-31T16:00:00-05:00")
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return _checked_moment(value)
+    return value
+
+
+def _checked_moment(text: str) -> str:
+    try:
+        if len(text) == 10:
+            return date.fromisoformat(text).isoformat()
+        if datetime.fromisoformat(text).tzinfo is not None:
+            return text
+    except ValueError:
+        pass
+    raise ValueError(
+        "expected a date such as 2015-12-31, or an instant with an offset such as 2015-12-31T16:00:00-05:00"
+    )
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        nanoseconds(value)
+    return value
+
+
+def _limit(value: Any) -> Any:
+    return float("inf") if value == UNLIMITED else value
+
+
+def _shown(value: float) -> Any:
+    return UNLIMITED if value == float("inf") else value
+
+
+Moment = Annotated[str, BeforeValidator(_moment)]
+Duration = Annotated[str, BeforeValidator(_duration)]
+Limit = Annotated[float, BeforeValidator(_limit), PlainSerializer(_shown)]
+Symbols = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+SHORT = Field("", max_length=200)
+
+
+def _mirror(settings_type: Any, without: tuple[str, ...] = (), **more: Any) -> Any:
+    """Return a model with the fields of one of the engine's settings; the settings check the ranges."""
+    types = {float: Limit, int: int, bool: bool}
+    own = {f.name: (types.get(f.type, f.type), f.default) for f in fields(settings_type) if f.name not in without}
+    return create_model(
+        settings_type.__name__, __base__=Model, __doc__=settings_type.__doc__, __module__=__name__, **own, **more
+    )
+
+
+Account = _mirror(settings.Account)
+Costs = _mirror(settings.Costs)
+Risk = _mirror(settings.Risk)
+Execution = _mirror(
+    settings.Execution,
+    without=("latency_ns",),
+    latency=(Duration, "50ms"),
+    delay=(Duration | dict[str, Duration], "0s"),
+    grace=(Duration, "0s"),
+)
+
+
+class Data(Model):
+    """What is replayed.
+
+    Parameters
+    ----------
+    dataset : str
+        A dataset of the catalogue; or `datasets`, a list of several that share a calendar.
+    symbols : list of str
+        Tickers or ids; left out: all.
+    start, end : date or instant
+        First and last day of trading, exchange time, both inclusive; left out: all there is.
+    warmup : int or "auto"
+        Sessions replayed before `start` without trading. `auto`: as many as the strategies declare. Where the data do
+        not reach back that far, trading begins later.
+    timeframe, calendar : str
+        What the datasets are expected to have; another one refuses the run. Left out: whatever they have.
+    """
+
+    dataset: str = ""
+    datasets: list[str] = []
+    symbols: Symbols | None = None
+    start: Moment | None = None
+    end: Moment | None = None
+    warmup: Annotated[int, Field(ge=0, le=100_000)] | Literal["auto"] = "auto"
+    timeframe: str = ""
+    calendar: str = ""
+
+    @model_validator(mode="after")
+    def _named(self) -> "Data":
+        if bool(self.dataset) == bool(self.datasets):
+            raise ValueError("expected either dataset or datasets; see `lockstep data list` for what there is")
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The datasets, whichever way they were given."""
+        return self.datasets or [self.dataset]
+
+
+class Spell(Model):
+    """One symbol's stay in the universe, first and last day inclusive; without `end` it stays."""
+
+    symbol: str
+    start: Moment
+    end: Moment | None = None
+
+
+class Universe(Model):
+    """A universe that changes over time: outside its spells a symbol may only be reduced."""
+
+    members: Annotated[list[Spell], Field(min_length=1)]
+
+
+class Sleeve(Model):
+    """One strategy.
+
+    Parameters
+    ----------
+    use : str
+        Dotted name: `package.module` with a `STRATEGY`, or `package.module:NAME`.
+    name : str
+        How reports call it; left out: the strategy's own name.
+    share : float
+        Part of the capital.
+    parameters : table
+        What the strategy declares; left out: its defaults.
+    """
+
+    use: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$")]
+    name: str = SHORT
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    parameters: dict[str, bool | int | float | str] = {}
+
+
+class Benchmark(Model):
+    """What the run is compared with, free of costs, per session.
+
+    `hold`: buy and hold `symbol` (of `dataset`, or of the scenario's own data). `equal-weight`: the mean return of all
+    symbols of the scenario, rebalanced every session. `auto`: `hold` of the only symbol, else `equal-weight`.
+    """
+
+    kind: Literal["auto", "hold", "equal-weight", "none"] = "auto"
+    symbol: str = ""
+    dataset: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _symbol_holds(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("symbol") and "kind" not in given:
+            return {**given, "kind": "hold"}
+        return given
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Benchmark":
+        if (self.kind == "hold") != bool(self.symbol):
+            raise ValueError('expected symbol with kind = "hold", and only there')
+        if self.dataset and not self.symbol:
+            raise ValueError("expected symbol beside dataset")
+        return self
+
+
+class Report(Model):
+    """What the run folder keeps: equity at each of the first `equity_slices` slices, after them per session."""
+
+    equity_slices: Annotated[int, Field(ge=0, le=100_000_000)] = 200_000
+
+
+class _Shock(Model):
+    symbols: Symbols | None = None
+
+
+class _Window(_Shock):
+    start: Moment
+    end: Moment
+
+
+class Gap(_Shock):
+    """Every price from `at` on is `size` higher or lower (-0.15: 15 % lower), for good."""
+
+    kind: Literal["gap"]
+    at: Moment
+    size: Annotated[float, Field(ge=-0.95, le=10.0)]
+
+
+class Volatility(_Window):
+    """Log returns from `start` to `end` are `factor` times as large; the level that results stays."""
+
+    kind: Literal["volatility"]
+    factor: Annotated[float, Field(gt=0, le=10.0)]
+
+
+class Halt(_Window):
+    """No trading from `start` to `end`: halted, without market data."""
+
+    kind: Literal["halt"]
+
+
+class Missing(_Window):
+    """Each market event from `start` to `end` is lost with probability `rate`."""
+
+    kind: Literal["missing"]
+    rate: Annotated[float, Field(gt=0, le=1.0)]
+
+
+class FlashCrash(_Shock):
+    """Prices fall by `size` and come back, within `duration` from `at`; `recovery` is the part that comes back.
+
+    A date for `at` means the middle of its session. A bar's low shows the fall that lies inside it.
+    """
+
+    kind: Literal["flash_crash"]
+    at: Moment
+    size: Annotated[float, Field(ge=-0.95, lt=0.0)]
+    duration: Duration = "10min"
+    recovery: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
+
+
+class Stale(_Window):
+    """The feed repeats the last price before `start` until `end`, with no volume."""
+
+    kind: Literal["stale_feed"]
+
+
+class Correlation(_Window):
+    """Returns from `start` to `end` are `strength` times the mean of all symbols', the rest each one's own."""
+
+    kind: Literal["correlation"]
+    strength: Annotated[float, Field(gt=0, le=1.0)] = 1.0
+
+
+Shock = Annotated[
+    Gap | Volatility | Halt | Missing | FlashCrash | Stale | Correlation,
+    Field(discriminator="kind"),
+]
+
+
+class Scenario(Model):
+    """A whole scenario: what is run on what, at which costs, under which limits.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case letters, digits, `-` and `_`; left out: the file's name.
+    strategy : Sleeve
+        The strategy, where there is but one; else `sleeves`.
+    live : table
+        Reserved for live trading; not read here.
+    """
+
+    name: Annotated[str, Field(pattern=NAME)]
+    title: str = SHORT
+    description: str = Field("", max_length=4000)
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
+    data: Data
+    universe: Universe | None = None
+    account: Account = Account()
+    costs: Costs = Costs()
+    execution: Execution = Execution()
+    risk: Risk = Risk()
+    strategy: Sleeve | None = None
+    sleeves: list[Sleeve] = []
+    benchmark: Benchmark = Benchmark()
+    shocks: list[Shock] = []
+    report: Report = Report()
+    live: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Scenario":
+        if (self.strategy is None) == (not self.sleeves):
+            raise ValueError("expected either [strategy] or [[sleeves]]")
+        total = sum(sleeve.share for sleeve in self.every_sleeve)
+        if total > 1.0 + 1e-9:
+            raise ValueError(f"the shares of [[sleeves]] add up to {total:g}, expected at most 1: lower some")
+        self.settings()
+        return self
+
+    @property
+    def every_sleeve(self) -> list[Sleeve]:
+        """The strategies, whichever way they were given."""
+        return self.sleeves or [self.strategy]
+
+    def settings(self) -> Settings:
+        """Return the engine's settings.
+
+        Raises
+        ------
+        ConfigError
+            If a value lies outside its range.
+        """
+        execution = self.execution.model_dump(exclude={"latency", "delay", "grace"})
+        return Settings(
+            settings.Account(**dict(self.account)),
+            settings.Costs(**dict(self.costs)),
+            settings.Execution(latency_ns=nanoseconds(self.execution.latency), **execution),
+            settings.Risk(**dict(self.risk)),
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """Return the scenario with every default spelled out, as JSON and TOML can hold it."""
+        return self.model_dump(mode="json", exclude_none=True)
