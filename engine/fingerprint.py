@@ -135,6 +135,8 @@ def _describe(value: object) -> str:
         return f"array {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
     if isinstance(value, (tuple, list)):
         return f"({', '.join(map(_describe, value))})"
+    if isinstance(value, CodeType):
+        return f"code {value.co_name} {value.co_firstlineno} {value.co_code!r} {_describe(value.co_consts)}"
     return f"{type(value).__qualname__} {value!r}"
 
 
@@ -152,10 +154,10 @@ def _describe_global(name: str, value: object) -> str:
 
 
 def _describe_function(function: FunctionType) -> str:
-    code = function.__code__
     captured = [_describe_cell(*item) for item in sorted(_cells(function).items())]
     constants = [_describe_global(*item) for item in sorted(_globals(function).items())]
-    return repr((function.__module__, function.__qualname__, code.co_firstlineno, code.co_code, captured, constants))
+    made = _describe((function.__code__, function.__defaults__))
+    return repr((function.__module__, function.__qualname__, made, captured, constants))
 
 
 def describe(function: FunctionType) -> str:

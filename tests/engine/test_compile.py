@@ -165,6 +165,15 @@ def test_function_from_a_prompt_is_compiled_and_not_kept(home):
     assert scope["f"].stats.cache_path is None
 
 
+def test_constants_of_code_from_other_files_are_part_of_the_key(home):
+    (home / "page.md").write_text("not Python")
+    for constant in (1.0, 2.0):
+        scope = {"kernel": kernel, "__name__": "page"}
+        exec(compile(f"@kernel\ndef f(x):\n    return x + {constant}\n", str(home / "page.md"), "exec"), scope)
+        assert scope["f"](1.0) == 1.0 + constant
+    assert len(list(home.rglob("page.f-*.nbc"))) == 2
+
+
 def shifted(shift):
     @kernel
     def apply(x):
