@@ -57,6 +57,9 @@ class Action:
         Exact instant (ns UTC) for halts and resumptions; 0 for 00:00 exchange time of `date`.
     note : str
         Where it is known from.
+    coefficient : float
+        The split as the source gave it, where that is no exact ratio (7.000007); NaN where it is. Only comparisons with
+        the same source's adjusted prices use it.
     """
 
     id: str
@@ -70,11 +73,17 @@ class Action:
     symbol: str = ""
     ts: int = 0
     note: str = ""
+    coefficient: float = math.nan
 
     @property
     def ratio(self) -> float:
         """New shares for one old share."""
         return self.numerator / self.denominator
+
+    @property
+    def sourced(self) -> float:
+        """New shares for one old share, as the source gave it."""
+        return self.ratio if math.isnan(self.coefficient) else self.coefficient
 
 
 def read_actions(path: Path) -> list[Action]:
@@ -172,6 +181,7 @@ def action_table(actions: Iterable[Action], ids: Sequence[str], zone: str) -> pa
             "kind": kept[i].kind,
             "numerator": kept[i].numerator,
             "denominator": kept[i].denominator,
+            "coefficient": kept[i].sourced if kept[i].kind == "split" else math.nan,
             "amount": kept[i].amount,
             "pay_ts": int(pay[i]) if kept[i].pay_date else 0,
             "terminal": kept[i].terminal,

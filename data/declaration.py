@@ -56,6 +56,8 @@ class Declaration(BaseModel):
         Where the data comes from, and under which terms.
     survivorship : str
         Why the choice of symbols knows the future; empty where it does not.
+    splits_known : bool
+        Whether the source lists its own splits, so that a move which merely looks like a split is noted, not refused.
     tick, lots_per_unit : int
         Grid of orders: micro-dollars, lots a share. Adjusted prices always have 1 and 1_000_000_000.
     repair : dict
@@ -75,6 +77,7 @@ class Declaration(BaseModel):
     licence: Annotated[str, Field(min_length=1)]
     survivorship: str = ""
     synthetic: bool = False
+    splits_known: bool = False
     tick: Annotated[int, Field(ge=1)] = 10_000
     lots_per_unit: Annotated[int, Field(ge=1, le=10**9)] = 1
     shortable: bool = True

@@ -199,8 +199,8 @@ def cover(sessions: Sessions, first: int, last: int) -> Sessions:
 
 
 def content_hash(manifest: Manifest, digest: str) -> str:
-    """Return the hash of a dataset: its rows, actions, sessions and description; not of how files are cut."""
-    described = manifest.model_dump(exclude={"hash", "files", "partition"})
+    """Return the hash of a dataset: its rows, actions, sessions and description; not of how files are cut or named."""
+    described = manifest.model_dump(exclude={"hash", "files", "partition", "findings", "repairs"})
     return digest_of({"rows": digest, "manifest": described})
 
 

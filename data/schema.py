@@ -32,6 +32,7 @@ ACTIONS = pa.schema(
         ("kind", pa.string()),
         ("numerator", pa.int64()),
         ("denominator", pa.int64()),
+        ("coefficient", pa.float64()),
         ("amount", pa.int64()),
         ("pay_ts", TIME),
         ("terminal", pa.float64()),

@@ -105,7 +105,7 @@ def _hint(inspection: Inspection, outside: Array) -> str:
 
 
 def _usual_shift(inspection: Inspection) -> float:
-    ts = inspection.rows["ts_event"] - inspection.declaration.nanoseconds
+    ts = inspection.rows["ts_open" if inspection.rows.has("ts_open") else "ts_event"]
     midnight = inspection.sessions.midnight
     number = np.clip(np.searchsorted(midnight, ts, "right") - 1, 0, len(midnight) - 1)
     first = np.full(len(midnight), np.iinfo(np.int64).max)
