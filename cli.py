@@ -1,20 +1,66 @@
-"""The one entry point, ``lockstep``; every recipe of the justfile is a thin call of it."""
+"""The one entry point, ``lockstep``; every recipe of the justfile is a thin call of it.
+
+Nothing heavy is imported before a command needs it.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lockstep import __version__
 
+if TYPE_CHECKING:
+    from lockstep.data.catalog import Catalog
+    from lockstep.scenarios.loading import Source
+    from lockstep.scenarios.run import RunResult
+
+EPILOG = (
+    "Exit codes: 0 done, 1 a defect of Lockstep (with traceback), 2 a scenario, parameter or argument is wrong, "
+    "3 the data, 4 the strategy, 5 the engine refused to go on, 6 a re-run gave another digest, 130 interrupted."
+)
+INTERRUPTED = 130
+PERCENT = 100
+
 app = typer.Typer(
     name="lockstep",
     help="Event-driven backtesting and live trading through one deterministic step.",
-    no_args_is_help=True,
+    epilog=EPILOG,
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
+data_app = typer.Typer(help="Datasets of the catalogue.", no_args_is_help=False)
+app.add_typer(data_app, name="data")
+
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[SCENARIO]...",
+        help="Names, TOML files or folders made by `lockstep new`; none means all bundled ones.",
+    ),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/<id>.")]
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where run folders go.")]
+CatalogRoot = Annotated[
+    str | None, typer.Option("--catalog", help="Where the datasets are; else LOCKSTEP_CATALOG, else .lockstep/catalog.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object a line instead of a table; money in dollars.")
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Run kernels interpreted, so that breakpoint() and a debugger work in them.")
+]
 
 
-@app.callback()
-def root() -> None:
-    """Keep ``lockstep`` a group of commands."""
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """Show the help where no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
 
 
 @app.command()
@@ -23,6 +69,262 @@ def version() -> None:
     typer.echo(f"lockstep {__version__}")
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
+@app.command(epilog=EPILOG)
+def backtest(
+    scenario: Scenarios = None,
+    runs_dir: RunsDir = Path("runs"),
+    catalog: CatalogRoot = None,
+    start: Annotated[str | None, typer.Option(help="First day of trading instead of the scenario's.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day instead of the scenario's.")] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key, such as risk.max_gross=1.0."),
+    ] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to write report.html.")] = True,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Run scenarios, all or the named ones, and leave runs/<id>/ with a report for each."""
+    if debug:
+        _interpret()
+    from lockstep.engine.errors import LockstepError
+    from lockstep.scenarios.loading import bundled_names, load
+
+    names = scenario or bundled_names()
+    sources = [load(name, overrides or (), start=start, end=end) for name in names]
+    failures: list[LockstepError] = []
+    with _Console(json=json) as console:
+        for source in sources:
+            try:
+                console.finished(_backtest(source, _catalog(catalog), runs_dir, console, report=report))
+            except LockstepError as error:
+                failures.append(error)
+                console.failed(source.scenario.name, error)
+    if failures:
+        raise typer.Exit(failures[0].exit_code)
+
+
+def _backtest(source: "Source", catalog: "Catalog", runs: Path, console: "_Console", *, report: bool) -> "RunResult":
+    import time
+
+    from lockstep.scenarios.run import run_scenario
+
+    result = run_scenario(
+        source,
+        catalog,
+        runs,
+        command=_command(),
+        clock=time.perf_counter,
+        progress=console.progress,
+        on_plan=console.begins,
+    )
+    if report:
+        from lockstep.reports import render
+
+        render(result.path)
+    return result
+
+
+@app.command(epilog=EPILOG)
+def verify(run: Run, catalog: CatalogRoot = None, json: Json = False, debug: Debug = False) -> None:
+    """Run a run again from its manifest and compare digests."""
+    if debug:
+        _interpret()
+    from lockstep.scenarios.verify import verify as verify_run
+
+    with _Console(json=json) as console:
+        done = verify_run(run, _catalog(catalog), console.progress, console.begins)
+    if json:
+        _print_json({"run": done.run, "digest": done.digest, "same": True, "differences": done.differences})
+        return
+    typer.echo(f"{done.run}: the same digest, {done.digest}")
+    for difference in done.differences:
+        typer.echo(f"  without changing it, {difference}")
+
+
+@app.command(epilog=EPILOG)
+def report(
+    run: Run,
+    to: Annotated[Path | None, typer.Option(help="The file to write; else report.html in the run's folder.")] = None,
+) -> None:
+    """Write a run's report.html anew."""
+    from lockstep.reports import render
+
+    typer.echo(render(run, to))
+
+
+@app.command(epilog=EPILOG)
+def scenarios(json: Json = False) -> None:
+    """List the scenarios that come with Lockstep."""
+    from lockstep.scenarios.loading import bundled_names, load
+
+    found = [load(name).scenario for name in bundled_names()]
+    if json:
+        for each in found:
+            _print_json(
+                {
+                    "scenario": each.name,
+                    "title": each.title,
+                    "datasets": each.data.names,
+                    "description": each.description,
+                }
+            )
+        return
+    _print_table(["Scenario", "Data", "What"], [[each.name, ", ".join(each.data.names), each.title] for each in found])
+
+
+def _interpret() -> None:
+    """Have kernels interpreted; where the compiler is loaded already, begin anew."""
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        return
+    os.environ["NUMBA_DISABLE_JIT"] = "1"
+    if "numba" in sys.modules:
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def _catalog(root_folder: str | None) -> "Catalog":
+    from lockstep.data.catalog import Catalog
+
+    return Catalog(root_folder)
+
+
+def _command() -> str:
+    import shlex
+
+    return shlex.join(["lockstep", *sys.argv[1:]])
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    import json
+
+    typer.echo(json.dumps(value))
+
+
+def _print_table(header: list[str], rows: list[list[str]], numbers: frozenset[int] = frozenset()) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, name in enumerate(header):
+        table.add_column(name, justify="right" if place in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+class _Console:
+    """Progress on the error stream while runs go on, results on the standard stream."""
+
+    def __init__(self, *, json: bool) -> None:
+        self._json, self._rows, self._bar, self._task = json, [], None, None
+        self._window = (0, 1)
+
+    def __enter__(self) -> "_Console":
+        if sys.stderr.isatty() and os.environ.get("NUMBA_DISABLE_JIT") != "1":
+            self._bar = _progress_bar()
+            self._bar.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if self._rows:
+            _print_table(list(_COLUMNS), self._rows, numbers=frozenset(range(1, 8)))
+
+    def begins(self, plan: Any) -> None:
+        self._window = (plan.window.replay_from, max(plan.window.last, plan.window.replay_from + 1))
+        if self._bar is not None:
+            self._task = self._bar.add_task(plan.scenario.name, total=1.0, events=0)
+
+    def progress(self, events: int, ts: int) -> None:
+        if self._bar is not None:
+            first, last = self._window
+            self._bar.update(self._task, completed=min(1.0, (ts - first) / (last - first)), events=events)
+
+    def finished(self, result: "RunResult") -> None:
+        if self._json:
+            _print_json(_summary(result))
+        else:
+            self._rows.append(_row(result))
+
+    def failed(self, name: str, error: Exception) -> None:
+        _complain(f"{name}: {error}")
+
+
+def _progress_bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Events a second."""
+
+        def render(self, task: Any) -> Text:
+            rate = task.fields["events"] / task.elapsed if task.elapsed else 0.0
+            return Text(f"{rate:,.0f} events/s")
+
+    text = TextColumn("{task.description}")
+    return Progress(text, BarColumn(), TaskProgressColumn(), Rate(), console=Console(stderr=True), transient=True)
+
+
+_COLUMNS = ("Scenario", "Return", "Sharpe", "Drawdown", "Orders", "Fills", "Events/s", "Seconds", "Digest", "Run")
+
+
+def _row(result: "RunResult") -> list[str]:
+    from lockstep.reports import load, statistics
+
+    found, counts = statistics(load(result.path)), result.outcome.counts
+    file = result.path / "report.html"
+    return [
+        result.manifest["scenario"],
+        f"{found['total_return'] * PERCENT:+,.1f} %",
+        f"{found['sharpe']:.2f}",
+        f"{found['max_drawdown'] * PERCENT:,.1f} %",
+        f"{counts['orders']:,}",
+        f"{counts['fills']:,}",
+        f"{result.manifest['events_per_second'] or 0:,}",
+        f"{result.manifest['seconds']:.2f}",
+        result.outcome.digest[:12],
+        str(file if file.exists() else result.path),
+    ]
+
+
+def _summary(result: "RunResult") -> dict[str, Any]:
+    manifest, counts = result.manifest, result.outcome.counts
+    return {
+        "scenario": manifest["scenario"],
+        "run": str(result.path),
+        "digest": result.outcome.digest,
+        **{name: counts[name] for name in ("events", "orders", "fills")},
+        "final_equity": result.outcome.final_equity / 1e6,
+        **{name: manifest[name] for name in ("seconds", "events_per_second")},
+    }
+
+
+def _complain(sentence: str) -> None:
+    typer.echo(f"lockstep: {sentence}", err=True)
+
+
+def main(run: Callable[..., Any] = app) -> int:
+    """Run the command line; return its exit code."""
+    from lockstep.engine.errors import LockstepError
+
+    try:
+        code = run(standalone_mode=False)
+    except LockstepError as error:
+        _complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what typer raises for wrong arguments has one
+            raise
+        _complain(f"{error.format_message()} (see lockstep --help)")
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def describe(plan: Plan, outcome: "Outcome", source: Source, command: str, seconds: float) -> dict[str, Any]:
+def describe(plan: Plan, outcome: "Outcome", source: Source, command: str) -> dict[str, Any]:
     """Return the manifest of a run, but for its name."""
     scenario = plan.scenario
-    counts = outcome.counts
+    counts, seconds = outcome.counts, outcome.seconds
     return {
         "schema": SCHEMA,
         "run": "",

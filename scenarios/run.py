@@ -8,6 +8,7 @@ from typing import Any
 
 from lockstep.data.catalog import Catalog
 from lockstep.data.feed import Replay
+from lockstep.engine.errors import ConfigError
 from lockstep.engine.events import Events
 from lockstep.engine.runner import Runner
 from lockstep.engine.world import World
@@ -40,6 +41,8 @@ class Outcome:
         Of events, bars, orders, fills, decisions, refused, sessions.
     unfilled : dict
         Orders that did not fill whole, by reason.
+    seconds : float
+        From the first event to the finished world, where a clock was given.
     warnings : list of str
         What the report must show at its top.
     """
@@ -48,6 +51,7 @@ class Outcome:
     final_equity: int
     counts: dict[str, int]
     unfilled: dict[str, int]
+    seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
 
 
@@ -60,7 +64,9 @@ class RunResult:
     manifest: dict[str, Any]
 
 
-def execute(plan: Plan, emit: Emit, progress: Progress | None = None) -> Outcome:
+def execute(
+    plan: Plan, emit: Emit, progress: Progress | None = None, clock: Callable[[], float] = lambda: 0.0
+) -> Outcome:
     """Run a plan and hand its tables on, piece by piece.
 
     Parameters
@@ -71,6 +77,8 @@ def execute(plan: Plan, emit: Emit, progress: Progress | None = None) -> Outcome
         Gets each piece of a table: name, rows.
     progress : callable or None
         See `Progress`.
+    clock : callable
+        Seconds; asked before the first event and when the world is finished.
 
     Raises
     ------
@@ -82,7 +90,7 @@ def execute(plan: Plan, emit: Emit, progress: Progress | None = None) -> Outcome
     runner = Runner(world, collector.sink)
     plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions))
     benchmark, external = make_benchmark(plan)
-    done = 0
+    done, began = 0, clock()
     for batch in stream(plan):
         runner.feed(batch)
         collector.events(batch)
@@ -92,12 +100,13 @@ def execute(plan: Plan, emit: Emit, progress: Progress | None = None) -> Outcome
         if progress is not None:
             progress(done, int(batch["ts_available"][-1]))
     runner.finish()
+    seconds = clock() - began
     if benchmark is not None:
         for batch in external or ():
             benchmark.absorb(batch)
         collector.benchmark(benchmark.name, benchmark.ts, benchmark.values)
     collector.close()
-    return _outcome(world, collector, plan)
+    return _outcome(world, collector, plan, seconds)
 
 
 def stream(plan: Plan) -> Iterator[Events]:
@@ -134,8 +143,6 @@ def make_benchmark(plan: Plan) -> tuple[Benchmark | None, Any]:
 
 
 def _member(symbol: str, plan: Plan) -> int:
-    from lockstep.engine.errors import ConfigError
-
     for number, instrument in enumerate(plan.feed.instruments):
         if symbol in (instrument.symbol, instrument.id):
             return number
@@ -143,7 +150,7 @@ def _member(symbol: str, plan: Plan) -> int:
     raise ConfigError(f"benchmark.symbol = {symbol!r} is not replayed; name its dataset too, or one of {known}")
 
 
-def _outcome(world: World, collector: Collector, plan: Plan) -> Outcome:
+def _outcome(world: World, collector: Collector, plan: Plan, seconds: float) -> Outcome:
     header = world.header
     counts = {
         "events": int(header.count_events),
@@ -155,7 +162,7 @@ def _outcome(world: World, collector: Collector, plan: Plan) -> Outcome:
         "refused": int(header.count_refused),
         "sessions": collector.rows["sessions"],
     }
-    return Outcome(world.digest, int(header.equity), counts, _ordered(collector.unfilled), list(plan.warnings))
+    return Outcome(world.digest, int(header.equity), counts, _ordered(collector.unfilled), seconds, list(plan.warnings))
 
 
 def _ordered(counts: Counter[str]) -> dict[str, int]:
@@ -170,7 +177,7 @@ def run_scenario(
     command: str = "",
     batch_rows: int = 65_536,
     progress: Progress | None = None,
-    seconds: Callable[[], float] = lambda: 0.0,
+    clock: Callable[[], float] = lambda: 0.0,
     on_plan: Callable[[Plan], None] = lambda plan: None,
 ) -> RunResult:
     """Run a scenario and leave a run folder.
@@ -189,8 +196,8 @@ def run_scenario(
         Events a batch; results do not depend on it.
     progress : callable or None
         See `Progress`.
-    seconds : callable
-        Gives the seconds since the run began; asked once, at its end.
+    clock : callable
+        Seconds, for the time from the first event to the finished world; not a part of any result.
     on_plan : callable
         Gets the plan before the first event.
 
@@ -203,8 +210,8 @@ def run_scenario(
     on_plan(plan)
     folder = RunFolder(runs)
     try:
-        outcome = execute(plan, folder.emit, progress)
-        manifest = describe(plan, outcome, source, command, seconds())
+        outcome = execute(plan, folder.emit, progress, clock)
+        manifest = describe(plan, outcome, source, command)
         path = folder.publish(f"{source.scenario.name}-{outcome.digest[:DIGITS]}", lambda run: {**manifest, "run": run})
     except BaseException:
         folder.discard()
