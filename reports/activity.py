@@ -7,6 +7,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from .run import RunFolder
 
+OPEN = "open"
 REASONS = {
     "position_limit": "the position would exceed its share of equity",
     "sector_limit": "the sector would exceed its share of equity",
@@ -44,6 +45,7 @@ REASONS = {
     "volume_cap": "its share of the volume was used up",
     "unknown_order": "the broker did not know the order",
     "broker": "the broker rejected it",
+    OPEN: "it was still open when the run ended",
 }
 
 
@@ -91,7 +93,8 @@ def unfilled(run: "RunFolder") -> pd.DataFrame:
     if orders.empty:
         return _from_manifest(run)
     rest = 1 - (short["filled"] / short["quantity"]).abs()
-    frame = pd.DataFrame({"reason": short["reason"], "partly": short["filled"] != 0, "share": rest})
+    reason = short["reason"].where(short["reason"] != "", OPEN)
+    frame = pd.DataFrame({"reason": reason, "partly": short["filled"] != 0, "share": rest})
     table = frame.groupby("reason", sort=True).agg(
         count=("share", "size"), partly=("partly", "sum"), share=("share", "mean")
     )

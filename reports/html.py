@@ -101,7 +101,14 @@ def _script_json(value: Any) -> Markup:
 
 
 def _chart(identifier: str, title: str, drawn: go.Figure, height: int, note: str = "") -> dict[str, Any]:
-    return {"id": identifier, "title": title, "note": note, "height": height, "json": _script_json(drawn)}
+    return {
+        "id": identifier,
+        "figure": identifier,
+        "title": title,
+        "note": note,
+        "height": height,
+        "json": _script_json(drawn),
+    }
 
 
 def _head(run: RunFolder, stats: dict[str, float], benchmark: str, shares: Any) -> dict[str, Any]:
@@ -194,7 +201,7 @@ def _trading(run: RunFolder, shares: dict[str, Any]) -> dict[str, Any]:
 
 
 def _attribution_chart(frame: Any) -> dict[str, Any] | None:
-    if len(frame) <= 3:
+    if not frame["pnl"].iloc[:-2].any():
         return None
     drawn = figures.attribution_figure(frame)
     return _chart("attribution", "Profit and loss by instrument", drawn, drawn.layout.height)
@@ -214,7 +221,7 @@ def _price_head(run: RunFolder, prices: list[dict[str, Any]], symbols: list[str]
         notes.append(f"{text.whole(drawn)} of {text.whole(total)} fills drawn")
     if len(symbols) < traded:
         notes.append(f"the {len(symbols)} most traded of {text.whole(traded)} instruments")
-    return {**prices[0], "title": "Fills on price", "note": "; ".join(notes)}
+    return {**prices[0], "id": "price", "title": "Fills on price", "note": "; ".join(notes)}
 
 
 def capacity_text(run: RunFolder, estimate: Capacity) -> str:

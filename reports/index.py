@@ -41,7 +41,8 @@ def write_index(runs: str | Path) -> Path:
     folder = Path(runs)
     if not folder.is_dir():
         raise RunError(f"{folder} is no folder; expected the folder that holds runs, such as runs")
-    found = sorted((path for path in folder.iterdir() if (path / "manifest.json").is_file()), reverse=True)
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    found = sorted((path for path in visible if (path / "manifest.json").is_file()), reverse=True)
     rows = [_row(path) for path in found]
     context = {"rows": rows, "light": LIGHT, "dark": DARK, "font": Markup(FONT)}
     file = folder / "index.html"

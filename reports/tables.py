@@ -266,7 +266,7 @@ def unfilled_table(run: "RunFolder") -> Table:
     """Return the orders that did not fill whole, by reason."""
     rows = [
         [
-            text.words(str(r["reason"])) or "none given",
+            text.words(str(r["reason"])),
             text.whole(r["count"]),
             text.whole(r["partly"]),
             text.percent(r["share"], 0),

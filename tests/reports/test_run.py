@@ -25,13 +25,11 @@ def change_manifest(folder, **changes):
 
 def test_money_becomes_dollars_and_lots_become_shares(run_folder, fabric):
     run = load(run_folder)
-    fill = dict(
-        zip(["ts", "known", "id", "sleeve", "symbol", "quantity", "price"], fabric.rows["fills"][3], strict=False)
-    )
+    ts, _, _, _, _, quantity, price, *_ = fabric.rows["fills"][3]
     row = run.fills.iloc[3]
-    assert row["quantity"] == fill["quantity"] / LOTS
-    assert row["price"] == fill["price"] / 1e6
-    assert row["ts"] == pd.Timestamp(fill["ts"], tz="UTC")
+    assert row["quantity"] == quantity / LOTS
+    assert row["price"] == price / 1e6
+    assert row["ts"] == pd.Timestamp(ts, tz="UTC")
     assert run.initial_cash == 1_000_000.0
 
 
