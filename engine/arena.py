@@ -32,33 +32,38 @@ def _record(where: int, dtype: np.dtype[Any]) -> Any:
     return np.frombuffer(block, dtype).view(np.recarray)[0]
 
 
-def _offset(base: Any, offset: int, index: int, itemsize: int) -> int:
-    return int(base.__array_interface__["data"][0]) + int(offset) + int(index) * itemsize
+def table(dtype: np.dtype[Any], header: np.dtype[Any], field: str) -> Any:
+    """Return ``f(record, index)``: a row of the table of `dtype` that begins at the offset in `field` of a `header` record.
 
-
-def _field_of(dtype: np.dtype[Any]) -> Any:
+    An intrinsic rather than a kernel, so that it costs nothing to compile wherever it is used.
+    """
     itemsize = dtype.itemsize
+    assert header.fields is not None
+    place = header.fields[field][1]
 
-    def interpreted(base: Any, offset: int, index: int) -> Any:
-        return _record(_offset(base, offset, index, itemsize), dtype)
+    def interpreted(base: Any, index: int) -> Any:
+        return _record(int(base.__array_interface__["data"][0]) + int(base[field]) + int(index) * itemsize, dtype)
 
     if INTERPRETED:
         return interpreted
     record = from_dtype(dtype)
 
     @intrinsic
-    def compiled(typing: Any, base: Any, offset: Any, index: Any) -> Any:
+    def compiled(typing: Any, base: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            pointer, start, i = args
-            where = builder.add(builder.ptrtoint(pointer, _WORD), builder.add(start, builder.mul(i, _WORD(itemsize))))
+            start = builder.ptrtoint(args[0], _WORD)
+            offset = builder.load(builder.inttoptr(builder.add(start, _WORD(place)), _WORD.as_pointer()))
+            row = context.cast(builder, args[1], signature.args[1], types.int64)
+            where = builder.add(builder.add(start, offset), builder.mul(row, _WORD(itemsize)))
             return builder.inttoptr(where, context.get_value_type(record))
 
-        return record(base, types.int64, types.int64), codegen
+        return record(base, index), codegen
 
     return compiled
 
 
-def _item_of(dtype: np.dtype[Any]) -> Any:
+def at(dtype: np.dtype[Any]) -> Any:
+    """Return ``f(address, index)``: row `index` of the table of `dtype` at an address."""
     itemsize = dtype.itemsize
 
     def interpreted(where: int, index: int) -> Any:
@@ -71,22 +76,13 @@ def _item_of(dtype: np.dtype[Any]) -> Any:
     @intrinsic
     def compiled(typing: Any, where: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            base, i = args
-            return builder.inttoptr(builder.add(base, builder.mul(i, _WORD(itemsize))), context.get_value_type(record))
+            row = context.cast(builder, args[1], signature.args[1], types.int64)
+            place = builder.add(args[0], builder.mul(row, _WORD(itemsize)))
+            return builder.inttoptr(place, context.get_value_type(record))
 
-        return record(types.int64, types.int64), codegen
+        return record(types.int64, index), codegen
 
     return compiled
-
-
-def table(dtype: np.dtype[Any]) -> Any:
-    """Return ``f(record, offset, index)``: row `index` of the table of `dtype` that starts `offset` bytes after `record`."""
-    return _field_of(dtype)
-
-
-def at(dtype: np.dtype[Any]) -> Any:
-    """Return ``f(address, index)``: row `index` of the table of `dtype` at an address."""
-    return _item_of(dtype)
 
 
 def register(function: Callable[..., Any]) -> int:

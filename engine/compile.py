@@ -9,8 +9,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from numba import njit
-from numba.core import ccallback, sigutils
+from numba import types
+from numba.core import ccallback, registry, sigutils
 from numba.core import config as numba_config
 from numba.core.typeinfer import register_dispatcher
 
@@ -23,6 +23,7 @@ Signature = Any
 
 config: Any = numba_config
 CFunc: Any = ccallback.CFunc
+CPUDispatcher: Any = registry.CPUDispatcher
 normalize_signature: Any = sigutils.normalize_signature
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "boundscheck": None}
 
@@ -66,11 +67,20 @@ def kernel_for(signature: Signature) -> Callable[[Function], Function]:
     return decorate
 
 
+class _Dispatcher(CPUDispatcher):  # type: ignore[misc, valid-type]
+    """A dispatcher that is not compiled anew for each constant that a caller passes it."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Return how a call is typed, its arguments' constants taken as plain values."""
+        plain = {name: types.unliteral(kind) for name, kind in dict(kws).items()}
+        return super().get_call_template(tuple(types.unliteral(kind) for kind in args), plain)
+
+
 def _compile(function: Callable[..., Any], signature: Signature | None) -> Any:
     checked = _plain(function)
     if config.DISABLE_JIT:
         return checked
-    dispatcher: Any = njit(**OPTIONS)(checked)
+    dispatcher: Any = _Dispatcher(checked, locals={}, targetoptions={"nopython": True, **OPTIONS})
     dispatcher._cache = KernelCache(checked, "kernel")
     if signature is not None:
         with register_dispatcher(dispatcher):

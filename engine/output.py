@@ -29,8 +29,8 @@ class Output:
         n, slots = len(world.instruments), world.settings.account.max_orders
         # One event may end every open order, refuse as many proposals and mark every instrument.
         reserve = 4 * slots + n * (len(world.sleeves) + 2) + 512
-        self.header: Any = np.zeros(1, r.OUTPUT).view(np.recarray)[0]
-        self._keep = self.header.base
+        self._keep = np.zeros(1, r.OUTPUT)
+        self.header: Any = self._keep.view(np.recarray)[0]
         self.buffers: dict[str, NDArray[Any]] = {}
         for name, dtype in r.LOGS.items():
             buffer = np.zeros(0 if quiet else rows + reserve, dtype)
@@ -39,6 +39,7 @@ class Output:
             self.header[f"{name}_room"] = -1 if quiet else rows
         self.header.equity_every_slice = equity_every_slice and not quiet
         self.header.broker = address(world.broker_block)
+        self.words = memoryview(self._keep).cast("B").cast("q")
         self.at = int(self.header.__array_interface__["data"][0])
 
     def take(self) -> dict[str, NDArray[Any]]:

@@ -13,10 +13,6 @@ def _ints(*names: str) -> list[tuple[str, str]]:
     return [(name, "<i8") for name in names]
 
 
-def _shorts(*names: str) -> list[tuple[str, str]]:
-    return [(name, "<i4") for name in names]
-
-
 def _floats(*names: str) -> list[tuple[str, str]]:
     return [(name, "<f8") for name in names]
 
@@ -56,7 +52,7 @@ POSITION = np.dtype(
     [
         *_ints("quantity", "mark", "value", "basis"),
         ("factor", "<f8"),
-        *_shorts("open_orders", "active", "sector", "shortable", "halted", "crosses"),
+        *_ints("open_orders", "active", "sector", "shortable", "halted", "crosses"),
         *_ints("lots", "tick", "buys", "sells"),
         *_ints("realised", "fees", "dividends", "borrow", "stamp"),
         ("split_factor", "<f8"),
@@ -67,10 +63,10 @@ POSITION = np.dtype(
 ORDER = np.dtype(
     [
         *_ints("id", "group", "parent"),
-        *_shorts("slot", "instrument", "sleeve", "type", "tif", "status", "reason", "exit"),
+        *_ints("slot", "instrument", "sleeve", "type", "tif", "status", "reason", "exit"),
         *_ints("quantity", "filled", "limit", "stop", "trail", "turnover", "reserved"),
         *_ints("submitted", "done", "replaces"),
-        *_shorts("sibling", "child_target", "child_stop", "reduce_only"),
+        *_ints("sibling", "child_target", "child_stop", "reduce_only"),
     ]
 )
 """One order as the account knows it. `quantity` is signed; `exit` is 1 for a target, 2 for a stop of a bracket or OCO."""
@@ -89,8 +85,8 @@ BOOK = np.dtype([*_ints("quantity", "basis", "target", "wants", "dirty")])
 
 DIVIDEND_DUE = np.dtype([*_ints("pay_ts", "amount", "instrument")])
 
-SLOT = np.dtype([("slot", "<i4")])
-OUTBOX = np.dtype([*_shorts("slot", "action"), *_ints("quantity", "limit", "stop")])
+SLOT = np.dtype(_ints("slot"))
+OUTBOX = np.dtype([*_ints("slot", "action"), *_ints("quantity", "limit", "stop")])
 """One message to the broker: submit, cancel or replace the order in a slot."""
 SECTOR = np.dtype([*_ints("gross")])
 
@@ -120,7 +116,7 @@ BROKER = np.dtype(
 
 VENUE = np.dtype(
     [
-        *_shorts("first", "last", "halted", "uncapped"),
+        *_ints("first", "last", "halted", "uncapped"),
         *_ints("tick", "lots"),
         ("session_volume", "<f8"),
         *_floats("close", "session_close", "mean_volume", "variance"),
@@ -131,42 +127,42 @@ VENUE = np.dtype(
 RESTING = np.dtype(
     [
         *_ints("id", "remaining", "filled", "limit", "stop", "trail", "extreme", "eligible", "cancel_at", "fresh"),
-        *_shorts("instrument", "type", "tif", "active", "triggered", "exit", "next", "sibling"),
-        *_shorts("child_target", "child_stop", "why", "fresh_open"),
+        *_ints("instrument", "type", "tif", "active", "triggered", "exit", "next", "sibling"),
+        *_ints("child_target", "child_stop", "why", "fresh_open"),
     ]
 )
 """One order at the simulated broker, in the same slot as the account's own record of it."""
 
-FILL_NOTE = np.dtype([*_ints("commission", "regulatory", "spread", "impact"), *_shorts("trigger", "spare")])
+FILL_NOTE = np.dtype([*_ints("commission", "regulatory", "spread", "impact"), *_ints("trigger")])
 UPDATE = np.dtype([("event", EVENT), ("note", FILL_NOTE)])
 """An order event on its way from the simulated broker, with what its fill was made of."""
 
 DECISION_LOG = np.dtype(
     [
         *_ints("ts", "order_id", "group", "quantity", "approved"),
-        *_shorts("sleeve", "instrument", "verdict", "code"),
+        *_ints("sleeve", "instrument", "verdict", "code"),
         *_floats("limit", "value"),
     ]
 )
 ORDER_LOG = np.dtype(
     [
         *_ints("ts", "order_id", "group", "parent", "quantity", "filled", "limit", "stop", "submitted", "done", "turnover"),
-        *_shorts("sleeve", "instrument", "type", "tif", "status", "reason"),
+        *_ints("sleeve", "instrument", "type", "tif", "status", "reason"),
     ]
 )
 FILL_LOG = np.dtype(
     [
         *_ints("ts", "ts_known", "order_id", "quantity", "price", "fee", "realised", "position_after"),
         *_ints("commission", "regulatory", "spread", "impact"),
-        *_shorts("sleeve", "instrument", "trigger", "spare"),
+        *_ints("sleeve", "instrument", "trigger"),
     ]
 )
 EQUITY_LOG = np.dtype([*_ints("ts", "equity", "cash", "gross")])
 MARK_LOG = np.dtype(
-    [*_ints("ts", "mark", "quantity", "value", "realised", "fees", "dividends", "borrow"), *_shorts("instrument", "spare")]
+    [*_ints("ts", "mark", "quantity", "value", "realised", "fees", "dividends", "borrow"), *_ints("instrument")]
 )
 SLEEVE_LOG = np.dtype([*_ints("ts", "equity", "gross", "realised", "fees", "sleeve")])
-FLOW_LOG = np.dtype([*_ints("ts", "amount"), *_shorts("instrument", "kind")])
+FLOW_LOG = np.dtype([*_ints("ts", "amount"), *_ints("instrument", "kind")])
 SERIES_LOG = np.dtype([*_ints("ts", "series"), ("value", "<f8")])
 
 LOGS: dict[str, np.dtype] = {

@@ -10,6 +10,7 @@
 import hashlib
 import heapq
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,16 @@ Sink = Callable[[dict[str, NDArray[Any]]], None]
 _PRICES = ("open", "high", "low", "close")
 _ADJUSTS = (SPLIT, DIVIDEND)
 _M64 = 2**64 - 1
+_STRETCH = 1024
+_BAR = partial(tuple.__new__, Bar)
 
 
 def _discard(logs: dict[str, NDArray[Any]]) -> None:
     """Take logs that nobody wants."""
+
+
+def _ignore(bar: Any) -> None:
+    """Stand in for a callback that the strategy does not define."""
 
 
 class Runner:
@@ -56,7 +63,6 @@ class Runner:
         fields = r.WORLD.fields
         assert fields is not None
         self._field = {name: fields[name][1] // 8 for name in ("phase", "waits", "sleeve", "queue", "n_open", "error")}
-        self._null = np.zeros_like(world.table)
         self._where = address(world.block)
         self.symbols = tuple(i.symbol for i in world.instruments)
         self._python: dict[int, Any] = {}
@@ -187,69 +193,82 @@ class Runner:
         if not self._python:
             self._drive(events, start, stop)
             return
-        self._events = events
-        bars, flags = self._bars(events), events["flags"].tolist()
-        j, phase, waits = start, self._field["phase"], self._field["waits"]
-        where = address(events)
-        while j < stop:
-            if self._alone and self._words[phase] == 0 and self._words[waits] == 0:
-                quiet = self._quiet(self._where, where, j, stop)
-                if quiet > j:
-                    j = self._walk(bars, flags, j, quiet)
-                    continue
-            j = self._drive(events, j, j + 1, bars)
+        self._events, self._flags, where = events, events["flags"], address(events)
+        phase, waits = self._field["phase"], self._field["waits"]
+        for begin in range(start, stop, _STRETCH):
+            j, end = begin, min(begin + _STRETCH, stop)
+            bars = self._bars(events, begin, end)
+            while j < end:
+                if self._alone and self._words[phase] == 0 and self._words[waits] == 0:
+                    quiet = self._quiet(self._where, where, j, end)
+                    if quiet > j:
+                        j = self._walk(bars, begin, j, quiet)
+                        continue
+                j = self._drive(events, j, j + 1, bars, begin)
 
-    def _drive(self, events: Events, start: int, stop: int, bars: list[Any] | None = None) -> int:
+    def _drive(self, events: Events, start: int, stop: int, bars: list[Any] | None = None, begin: int = 0, *, silent: bool = False) -> int:
         """Drive the world until `stop`, emptying logs and calling Python where it waits for it."""
-        j = start
-        while j < stop or self._words[self._field["waits"]]:
-            j = self.world.drive(events, j, stop, self.output)
-            if self.output.header.full:
-                self._sink(self.output.take())
-            if self._words[self._field["error"]]:
+        j, words, waits, error = start, self._words, self._field["waits"], self._field["error"]
+        where, output = address(events), self.output
+        while j < stop or words[waits]:
+            j = self.world.drive_at(where, j, stop, output, silent=silent)
+            if output.words[0]:
+                self._sink(output.take())
+            if words[error]:
                 self.world.check()
-            if self._words[self._field["waits"]] == WAITS_CALLBACK:
-                self._words[self._field["waits"]] = 0
-                self._call(events, j, bars)
-            elif self._words[self._field["waits"]]:
+            if words[waits] == WAITS_CALLBACK:
+                words[waits] = 0
+                self._call(events, j, bars[j - begin] if bars else None)
+            elif words[waits]:
                 raise EngineError("The world waits for an external broker, but this runner has none")
         return j
 
-    def _walk(self, bars: list[Any], flags: list[int], start: int, stop: int) -> int:
+    def _walk(self, bars: list[Any], begin: int, start: int, stop: int) -> int:
         """Call a lone plain-Python strategy through quiet events; return how far that went."""
         strategy = self._python[0]
         on_bar, on_slice = strategy.on_bar, strategy.on_slice
         self._lazy_done, self._synced = start, False
+        if on_slice is None:
+            on_bar = on_bar or _ignore
+            self._lazy_which = ON_BAR
+            for j, bar in enumerate(bars[start - begin : stop - begin], start):
+                if bar is not None:
+                    self._lazy_at = j
+                    on_bar(bar)
+                    if self._synced:
+                        break
+        else:
+            j = self._walk_slices(bars, begin, start, stop)
+        self._lazy_at = -1
+        if self._synced:
+            return self._drive(self._events, j, j + 1, bars, begin)
+        self._follow(self._lazy_done, stop)
+        return stop
+
+    def _walk_slices(self, bars: list[Any], begin: int, start: int, stop: int) -> int:
+        strategy = self._python[0]
+        on_bar, on_slice = strategy.on_bar, strategy.on_slice
+        flags = self._flags[start:stop].tolist()
+        times = self._events["ts_available"][start:stop].tolist()
         for j in range(start, stop):
-            bar = bars[j]
+            bar = bars[j - begin]
             self._lazy_at = j
             if bar is not None and on_bar is not None:
                 self._lazy_which = ON_BAR
                 on_bar(bar)
                 if self._synced:
-                    break
-            if on_slice is not None and flags[j] & SLICE_AFTER:
+                    return j
+            if flags[j - start] & SLICE_AFTER:
                 self._lazy_which = ON_SLICE
-                self._slice(strategy, j)
+                on_slice(times[j - start])
                 if self._synced:
-                    break
-        else:
-            self._lazy_at = -1
-            self._follow(self._lazy_done, stop)
-            return stop
-        self._lazy_at = -1
-        return self._drive(self._events, j, j + 1, bars)
-
-    def _slice(self, strategy: Any, j: int) -> None:
-        strategy.on_slice(int(self._events["ts_available"][j]))
+                    return j
+        return stop
 
     def _follow(self, start: int, stop: int) -> None:
         """Let the world follow through quiet events without callbacks."""
-        table, self.world.table = self.world.table, self._null
-        try:
-            self._drive(self._events, start, stop)
-        finally:
-            self.world.table = table
+        if start < stop:
+            self._drive(self._events, start, stop, silent=True)
 
     def catch_up(self) -> None:
         """Bring the world to the callback at hand, if it has been left behind."""
@@ -287,25 +306,31 @@ class Runner:
             values = np.concatenate([self._memory.last(i, n - len(values))[column], values])
         return values.copy()
 
-    def _bars(self, events: Events) -> list[Any]:
+    def _bars(self, events: Events, begin: int, end: int) -> list[Any]:
         """Return for each event the `Bar` or `Tick` that plain Python sees, None for other kinds."""
-        found: list[Any] = [None] * len(events)
-        kinds = events["kind"]
-        at = np.flatnonzero((kinds == BAR) | (kinds == CLOSE))
-        if len(at):
-            chosen = events[at]
-            index = chosen["instrument"]
-            factor, split = self._factors[index], self._split_factors[index]
-            closes = chosen["kind"] == CLOSE
-            columns = [np.where(closes, chosen["close"], chosen[name]) * factor for name in _PRICES]
-            columns.append(np.where(closes, 0.0, chosen["volume"] / split))
-            symbols = [self.symbols[i] for i in index.tolist()]
-            made = map(Bar._make, zip(symbols, chosen["ts_event"].tolist(), *(c.tolist() for c in columns), strict=True))
-            for j, bar in zip(at.tolist(), made, strict=True):
-                found[j] = bar
+        part = events[begin:end]
+        kinds = part["kind"]
+        wanted = (kinds == BAR) | (kinds == CLOSE)
+        whole = bool(wanted.all())
+        at = np.flatnonzero(wanted)
+        made = self._bar_tuples(part if whole else part[at]) if len(at) else []
+        if whole:
+            return made
+        found: list[Any] = [None] * len(part)
+        for j, bar in zip(at.tolist(), made, strict=True):
+            found[j] = bar
         for j in np.flatnonzero((kinds == QUOTE) | (kinds == TRADE)).tolist():
-            found[j] = self._tick(events[j])
+            found[j] = self._tick(part[j])
         return found
+
+    def _bar_tuples(self, chosen: Events) -> list[Any]:
+        index = chosen["instrument"]
+        factor, split = self._factors[index], self._split_factors[index]
+        closes = chosen["kind"] == CLOSE
+        columns = [np.where(closes, chosen["close"], chosen[name]) * factor for name in _PRICES]
+        columns.append(np.where(closes, 0.0, chosen["volume"] / split))
+        symbols = [self.symbols[i] for i in index.tolist()]
+        return list(map(_BAR, zip(symbols, chosen["ts_event"].tolist(), *(c.tolist() for c in columns), strict=True)))
 
     def _tick(self, event: Any) -> Tick:
         i = int(event["instrument"])
@@ -317,7 +342,7 @@ class Runner:
             bids = asks = float(event["size"])
         return Tick(self.symbols[i], int(event["ts_event"]), bid * factor, ask * factor, bids / split, asks / split)
 
-    def _call(self, events: Events, j: int, bars: list[Any] | None) -> None:
+    def _call(self, events: Events, j: int, bar: Any) -> None:
         """Call the Python callback that the world waits for."""
         strategy = self._python[self._words[self._field["sleeve"]]]
         phase, event = self._words[self._field["phase"]], events[j]
@@ -327,7 +352,7 @@ class Runner:
         elif phase == SLICES:
             strategy.on_slice(int(event["ts_available"]))
         elif phase == CALLBACKS:
-            self._call_event(strategy, event, None if bars is None else bars[j])
+            self._call_event(strategy, event, bar)
 
     def _call_event(self, strategy: Any, event: Any, bar: Any) -> None:
         kind = int(event["kind"])

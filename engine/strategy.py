@@ -6,46 +6,27 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import from_dtype, types
-from numba.extending import intrinsic
 
-from .arena import INTERPRETED, _record
+from .arena import INTERPRETED, table
 from .compile import kernel
 from .errors import StrategyError
 from .parameters import Parameter, resolve
 from .spin import ignore, ignore_bar, me_door, plain_entry, row_entry, spin_entry, start_entry
 from .step import ON_BAR, ON_HAND_OVER, ON_ORDER, ON_SLICE, ON_STATUS, ON_TICK, ON_TIMER, SPIN
 
-_WORD = ir.IntType(64)
 _NO_ROW = np.dtype([("unused", "<i8")])
 Fields = Sequence[tuple[Any, ...]]
 
 
+_ME = np.dtype([("rows", "<i8")])
+
+
 def rows(dtype: np.dtype[Any]) -> Any:
-    """Return the kernel ``f(me, instrument)`` that gives an instrument's row of a strategy's state."""
-    itemsize = dtype.itemsize
+    """Return the kernel ``f(me, instrument)`` that gives an instrument's row of a strategy's state.
 
-    def interpreted(me: Any, instrument: int) -> Any:
-        return _record(int(me.__array_interface__["data"][0]) + int(me.rows) + int(instrument) * itemsize, dtype)
-
-    if INTERPRETED:
-        return interpreted
-    record = from_dtype(dtype)
-
-    @intrinsic
-    def compiled(typing: Any, me: Any, instrument: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            base = builder.ptrtoint(args[0], _WORD)
-            # `rows`, the offset of the first row, is the first field of every strategy's record.
-            start = builder.load(builder.inttoptr(base, _WORD.as_pointer()))
-            index = context.cast(builder, args[1], signature.args[1], types.int64)
-            where = builder.add(builder.add(base, start), builder.mul(index, _WORD(itemsize)))
-            return builder.inttoptr(where, context.get_value_type(record))
-
-        return record(me, instrument), codegen
-
-    return compiled
+    The offset of the first row is the first field of every strategy's own record.
+    """
+    return table(dtype, _ME, "rows")
 
 
 @kernel

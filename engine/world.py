@@ -127,6 +127,11 @@ class World:
         self._fill_world(trade_from, seed)
         self._fill_broker(external)
         self._table()
+        self._address, self._broker_address = address(self.block), address(self.broker_block)
+        self._table_address = address(self.table)
+        self._no_callbacks = np.zeros_like(self.table)
+        self._silent = address(self._no_callbacks)
+        self._drive = _callable(drive, 7)
 
     def _plan(self) -> None:
         n, k, slots = len(self.instruments), len(self.sleeves), self.settings.account.max_orders
@@ -346,8 +351,10 @@ class World:
 
     def drive(self, events: Events, start: int, stop: int, output: Any) -> int:
         """Take the world through events start to stop - 1; see `step.drive`."""
-        return int(
-            _callable(drive, 7)(
-                address(self.block), address(self.broker_block), address(events), start, stop, address(self.table), output.at
-            )
-        )
+        return self.drive_at(address(events), start, stop, output)
+
+    def drive_at(self, events: int, start: int, stop: int, output: Any, *, silent: bool = False) -> int:
+        """Do what `drive` does for events at an address; `silent`: without any callback."""
+        table = self._silent if silent else self._table_address
+        done: int = self._drive(self._address, self._broker_address, events, start, stop, table, output.at)
+        return done

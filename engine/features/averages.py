@@ -28,21 +28,21 @@ from lockstep.engine.mathx import NAN, finite
 
 def sma_dtype(capacity: int) -> np.dtype[Any]:
     """Return the record of a simple average."""
-    return np.dtype([("sum", sum_dtype(capacity)), *floats("scale")])
+    return np.dtype([("total", sum_dtype(capacity)), *floats("scale")])
 
 
 @kernel
 def sma_start(state: Any, window: int) -> None:
     """Set the window of a zeroed state."""
-    begin(state.sum, window)
+    begin(state.total, window)
     state.scale = 1.0 / window
 
 
 @kernel
 def sma_push(state: Any, x: float) -> float:
     """Return the mean of the window that ends with x; NaN until the window is full."""
-    total = sum_push(state.sum, x)
-    return total * state.scale if state.sum.warm else NAN
+    total = sum_push(state.total, x)
+    return total * state.scale if state.total.warm else NAN
 
 
 @kernel
@@ -117,20 +117,20 @@ def wilder_update(state: Any, close: float) -> float:
 
 def wma_dtype(capacity: int) -> np.dtype[Any]:
     """Return the record of a linearly weighted average."""
-    return np.dtype([("sum", weighted_dtype(capacity)), *floats("scale")])
+    return np.dtype([("total", weighted_dtype(capacity)), *floats("scale")])
 
 
 @kernel
 def wma_start(state: Any, window: int) -> None:
     """Set the window of a zeroed state."""
-    begin(state.sum, window)
+    begin(state.total, window)
     state.scale = 2.0 / (window * (window + 1.0))
 
 
 @kernel
 def wma_push(state: Any, x: float) -> float:
     """Return the weighted mean of the window that ends with x; NaN until the window is full."""
-    return weighted_push(state.sum, x) * state.scale
+    return weighted_push(state.total, x) * state.scale
 
 
 @kernel

@@ -13,7 +13,7 @@ from lockstep.engine.compile import kernel
 from lockstep.engine.features.averages import ema_dtype, ema_push, ema_start
 from lockstep.engine.features.directional import atr_dtype, atr_start, atr_update
 from lockstep.engine.features.feature import Feature, Range, window
-from lockstep.engine.features.moments import spread_dtype, spread_mean, spread_push, spread_squares
+from lockstep.engine.features.moments import spread_distance, spread_dtype, spread_mean, spread_push, spread_squares
 from lockstep.engine.features.momentum import channel_dtype, channel_start
 from lockstep.engine.features.windows import begin, floats, highest_push, lowest_push
 from lockstep.engine.mathx import NAN, finite
@@ -43,7 +43,7 @@ def bollinger_update(state: Any, close: float) -> tuple[float, float, float, flo
         return NAN, NAN, NAN, NAN, NAN
     middle = spread_mean(state.spread)
     half = state.width * math.sqrt(spread_squares(state.spread) / state.spread.window)
-    place = 0.5 + 0.5 * (close - middle) / half if half > 0.0 else 0.5
+    place = 0.5 + 0.5 * spread_distance(state.spread, close) / half if half > 0.0 else 0.5
     return middle, middle + half, middle - half, place, 2.0 * half / middle if middle != 0.0 else NAN
 
 

@@ -64,6 +64,12 @@ def spread_mean(state: Any) -> float:
 
 
 @kernel
+def spread_distance(state: Any, x: float) -> float:
+    """Return x less the mean of a full window, without the digits that a mean far from 0 would lose."""
+    return (x - state.anchor) - (state.ring[state.place] + state.fresh) / state.window
+
+
+@kernel
 def spread_squares(state: Any) -> float:
     """Return the sum of squared distances from the mean of a full window, >= 0."""
     total = state.ring[state.place] + state.fresh
@@ -76,7 +82,7 @@ def zscore_of(state: Any, x: float) -> float:
     if not state.warm:
         return NAN
     squares = spread_squares(state)
-    return (x - spread_mean(state)) / math.sqrt(squares / (state.window - 1.0)) if squares > 0.0 else 0.0
+    return spread_distance(state, x) / math.sqrt(squares / (state.window - 1.0)) if squares > 0.0 else 0.0
 
 
 def shape_dtype(capacity: int) -> np.dtype[Any]:
@@ -250,9 +256,9 @@ def _trend_turn(state: Any, anchor: float) -> None:
 
 @kernel
 def trend_products(state: Any) -> tuple[float, float, float]:
-    """Return a full window's mean, and its sums of (x - mean)² and of (x - mean) times (time - mean time)."""
+    """Return a full window's mean less `anchor`, and its sums of (x - mean)² and of (x - mean) (time - mean time)."""
     k, n = state.place, state.window
     total = state.ring[k] + state.fresh
     weighted = state.weighted[k] + (n - k) * state.fresh + state.fresh_weighted
     squares = larger(0.0, state.squares[k] + state.fresh_square - total * total / n)
-    return state.anchor + total / n, squares, weighted - total * (n + 1) * 0.5
+    return total / n, squares, weighted - total * (n + 1) * 0.5

@@ -21,7 +21,7 @@ from lockstep.engine.features.averages import (
     wilder_start,
 )
 from lockstep.engine.features.feature import Feature, window
-from lockstep.engine.features.moments import spread_dtype, spread_mean, spread_push
+from lockstep.engine.features.moments import spread_distance, spread_dtype, spread_mean, spread_push
 from lockstep.engine.features.returns import previous_dtype, swap_previous
 from lockstep.engine.features.windows import (
     begin,
@@ -249,7 +249,7 @@ def cci_update(state: Any, high: float, low: float, close: float) -> float:
     mean, deviation = spread_mean(state.spread), 0.0
     for k in range(state.past.window):
         deviation += abs(state.past.ring[k] - mean)
-    return (typical - mean) * state.past.window / (0.015 * deviation) if deviation > 0.0 else 0.0
+    return spread_distance(state.spread, typical) * state.past.window / (0.015 * deviation) if deviation > 0.0 else 0.0
 
 
 def trix_dtype(capacity: int = 1) -> np.dtype[Any]:

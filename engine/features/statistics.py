@@ -146,11 +146,11 @@ def regression_update(state: Any, close: float) -> tuple[float, float, float]:
     if not state.warm:
         return NAN, NAN, NAN
     n = float(state.window)
-    mean, squares, product = trend_products(state)
+    mean, squares, product = trend_products(state)  # mean: less the anchor
     time_squares = n * (n * n - 1.0) / 12.0
     slope = product / time_squares
     share = product * slope / squares if squares > 0.0 else 0.0
-    return slope, share, close - (mean + slope * 0.5 * (n - 1.0))
+    return slope, share, close - state.anchor - mean - slope * 0.5 * (n - 1.0)
 
 
 def variance_ratio_dtype(capacity: int) -> np.dtype[Any]:

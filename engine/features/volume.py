@@ -120,13 +120,13 @@ def mfi_update(state: Any, high: float, low: float, close: float, volume: float)
 
 def volume_ratio_dtype(capacity: int) -> np.dtype[Any]:
     """Return the record of the relative volume."""
-    return np.dtype([("mean", sma_dtype(capacity)), *floats("last")])
+    return np.dtype([("average", sma_dtype(capacity)), *floats("last")])
 
 
 @kernel
 def volume_ratio_start(state: Any, window: int) -> None:
     """Set the window of a zeroed state."""
-    sma_start(state.mean, window)
+    sma_start(state.average, window)
     state.last = NAN
 
 
@@ -136,7 +136,7 @@ def volume_ratio_update(state: Any, volume: float) -> float:
     if not finite(volume):
         return NAN
     before = state.last
-    state.last = sma_push(state.mean, volume)
+    state.last = sma_push(state.average, volume)
     return volume / before if before > 0.0 else NAN
 
 
@@ -157,13 +157,13 @@ def dollar_volume_update(state: Any, close: float, volume: float) -> float:
 
 def amihud_dtype(capacity: int) -> np.dtype[Any]:
     """Return the record of Amihud's illiquidity."""
-    return np.dtype([("past", previous_dtype(1)), ("mean", sma_dtype(capacity))])
+    return np.dtype([("past", previous_dtype(1)), ("average", sma_dtype(capacity))])
 
 
 @kernel
 def amihud_start(state: Any, window: int) -> None:
     """Set the window of a zeroed state."""
-    sma_start(state.mean, window)
+    sma_start(state.average, window)
 
 
 @kernel
@@ -172,7 +172,7 @@ def amihud_update(state: Any, close: float, volume: float) -> float:
     if not (finite(close) and finite(volume)):
         return NAN
     move, notional = change(close, swap_previous(state.past, close)), close * volume
-    return sma_push(state.mean, 1e6 * abs(move) / notional) if finite(move) and notional > 0.0 else NAN
+    return sma_push(state.average, 1e6 * abs(move) / notional) if finite(move) and notional > 0.0 else NAN
 
 
 def force_dtype(capacity: int = 1) -> np.dtype[Any]:
