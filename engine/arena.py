@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import config, from_dtype, types
+from numba.core.datamodel.models import RecordModel, register_default
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -20,6 +21,29 @@ INTERPRETED: bool = bool(config.DISABLE_JIT)
 
 _WORD = ir.IntType(64)
 _functions: list[Callable[..., Any]] = []
+
+
+class FlatRecord(types.Record):  # type: ignore[misc]
+    """A record that stands for itself alone: numba would take one for another whose fields begin alike, and warn."""
+
+    def can_convert_to(self, typingctx: Any, other: Any) -> None:
+        """Refuse every conversion."""
+
+
+register_default(FlatRecord)(RecordModel)
+
+
+def record_type(dtype: np.dtype[Any]) -> FlatRecord:
+    """Return the type of a pointer to a record of `dtype` in compiled code."""
+    return _flat(from_dtype(dtype))
+
+
+def _flat(record: Any) -> FlatRecord:
+    fields = []
+    for name, field in record.fields.items():
+        kind = _flat(field.type) if isinstance(field.type, types.Record) else field.type
+        fields.append((name, {"type": kind, "offset": field.offset, "alignment": field.alignment, "title": field.title}))
+    return FlatRecord(fields, record.size, record.aligned)
 
 
 def address(array: NDArray[Any]) -> int:
@@ -46,7 +70,7 @@ def table(dtype: np.dtype[Any], header: np.dtype[Any], field: str) -> Any:
 
     if INTERPRETED:
         return interpreted
-    record = from_dtype(dtype)
+    record = record_type(dtype)
 
     @intrinsic
     def compiled(typing: Any, base: Any, index: Any) -> Any:
@@ -71,7 +95,7 @@ def at(dtype: np.dtype[Any]) -> Any:
 
     if INTERPRETED:
         return interpreted
-    record = from_dtype(dtype)
+    record = record_type(dtype)
 
     @intrinsic
     def compiled(typing: Any, where: Any, index: Any) -> Any:
