@@ -23,6 +23,7 @@ from lockstep.engine.events import Events
 from lockstep.engine.instruments import Instrument
 from lockstep.engine.world import Sleeve, World
 
+from . import shocks
 from .durations import nanoseconds
 from .lookup import find_strategy
 from .schema import Data, Scenario
@@ -36,6 +37,8 @@ class Feed(Protocol):
 
     instruments: tuple[Instrument, ...]
     sessions: Sessions
+    timers: tuple[tuple[int, int], ...]
+    batch_rows: int
 
     def __iter__(self) -> Iterator[Events]: ...
 
@@ -78,6 +81,31 @@ class Plan:
     data: list[dict[str, Any]]
     catalog: Catalog | None = None
     warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # Shocks are checked before anything runs, and the reader is told of each.
+        self.warnings.extend(f"Shock: {stage.sentence}." for stage in self._stages())
+
+    def _stages(self) -> list[shocks.Stage]:
+        return shocks.prepare(self.scenario.shocks, self._market())
+
+    def _market(self) -> shocks.Market:
+        execution, feed, window = self.scenario.execution, self.feed, self.window
+        return shocks.Market(
+            feed.instruments,
+            feed.sessions,
+            window.replay_from,
+            window.last,
+            min(getattr(feed, "delays", [0])),
+            nanoseconds(execution.grace),
+            self.scenario.seed,
+        )
+
+    def stream(self) -> Iterator[Events]:
+        """Return the events as the engine is given them, shocks applied."""
+        if not self.scenario.shocks:
+            return iter(self.feed)
+        return shocks.apply(self.feed, self._stages(), self._market(), self.feed.batch_rows)
 
     def world(self) -> World:
         """Return the account at its start."""

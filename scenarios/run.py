@@ -1,7 +1,7 @@
 """Running a scenario: the feed goes through the one engine, what it leaves goes into a run folder."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from lockstep.data.catalog import Catalog
 from lockstep.data.feed import Replay
 from lockstep.engine.errors import ConfigError
-from lockstep.engine.events import Events
 from lockstep.engine.runner import Runner
 from lockstep.engine.world import World
 
@@ -91,7 +90,7 @@ def execute(
     plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions))
     benchmark, external = make_benchmark(plan)
     done, began = 0, clock()
-    for batch in stream(plan):
+    for batch in plan.stream():
         runner.feed(batch)
         collector.events(batch)
         if benchmark is not None and not external:
@@ -107,11 +106,6 @@ def execute(
         collector.benchmark(benchmark.name, benchmark.ts, benchmark.values)
     collector.close()
     return _outcome(world, collector, plan, seconds)
-
-
-def stream(plan: Plan) -> Iterator[Events]:
-    """Return the events of a plan as the engine is given them."""
-    return iter(plan.feed)
 
 
 def columns(plan: Plan) -> Columns:
