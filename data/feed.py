@@ -20,7 +20,7 @@ from lockstep.engine.instruments import Instrument
 
 from .calendar import Sessions, days, load_sessions, midnights
 from .catalog import Catalog, Dataset
-from .lifecycle import action_events, in_order, list_events, session_events, timer_events
+from .lifecycle import action_events, in_order, list_events, lived, session_events, timer_events
 from .manifest import Manifest
 from .market import Market, Window
 from .merge import add_slices, insert_rare, merge, rebatch
@@ -136,8 +136,7 @@ class Replay:
             events = action_events(dataset.actions(), numbers, delay)
             if dataset.manifest.synthetic:
                 events["flags"] |= SYNTHETIC
-            inside = (events["ts_event"] >= self._start()) & (events["ts_event"] < self.window.until)
-            parts.append(events[inside])
+            parts.append(lived(events, self._start(), self.last, self.sessions))
         return parts
 
     def _start(self) -> int:

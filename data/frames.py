@@ -13,11 +13,12 @@ from lockstep.engine.instruments import Instrument, canonical
 from .actions import Action, action_table
 from .calendar import Ints, Sessions
 from .declaration import declare
-from .ingest import Prepared, Source, prepare
-from .lifecycle import action_events, in_order, list_events, session_events, timer_events
+from .ingest import Prepared, prepare
+from .lifecycle import action_events, in_order, list_events, lived, session_events, timer_events
 from .market import Flagger, pack
 from .merge import add_slices, insert_rare, rebatch
 from .rows import Array, Rows, join
+from .source import Source
 
 BARS = ("open", "high", "low", "close", "volume")
 Frames = pd.DataFrame | Mapping[str, pd.DataFrame] | Mapping[str, pd.Series]
@@ -238,4 +239,4 @@ def _status(rows: Rows, sessions: Sessions, source: Source, delay: int) -> list[
     listed = list_events(first, -(2**62), sessions, delay, numbers)
     acted = action_events(action_table(source.actions, rows.ids, sessions.zone), numbers, delay)
     closed = session_events(sessions, int(ts[0]), int(ts[-1]), 2**62, delay)
-    return [listed, acted[acted["ts_event"] <= ts[-1]], closed]
+    return [listed, lived(acted, int(listed["ts_event"].min()), int(ts[-1]), sessions), closed]

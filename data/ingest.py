@@ -8,59 +8,22 @@
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from lockstep.engine.errors import DataError
 from lockstep.engine.events import DAY
 
-from .actions import Action, action_table
 from .calendar import Sessions, iso_date, load_sessions
 from .catalog import Catalog
 from .declaration import Declaration
-from .manifest import Finding, InstrumentEntry, Manifest, Repair, check_name
+from .manifest import Finding, Manifest, Repair, check_name
+from .publish import NEXT_SESSIONS, publish
 from .quality import check
-from .rows import Array, Rows, sort_codes
-from .schema import EXTRA
+from .rows import Rows, sort_codes
+from .source import Source
 from .timestamps import localise
-from .writer import RowWriter, choose_partition, digest_of, write_actions, write_sessions
-
-NEXT_SESSIONS = 5
-"""Sessions kept beyond the last row, so that replay knows how many nights follow it."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """All that an importer hands over.
-
-    Parameters
-    ----------
-    rows : Rows
-        With ``stamp``, in the order of the source.
-    declaration : Declaration
-        How to read them.
-    actions : sequence of Action
-        Splits, dividends, changes of ticker …, by instrument id.
-    instruments : mapping of str to dict
-        Further fields of `InstrumentEntry` by id: ``symbol``, ``name``, ``sector``, ``symbols``.
-    findings : sequence of Finding
-        What the importer itself has noticed.
-    repairs : sequence of Repair
-        What the importer itself has repaired, as declared.
-    truth : dict
-        What is known of a synthetic market.
-    """
-
-    rows: Rows
-    declaration: Declaration
-    actions: Sequence[Action] = ()
-    instruments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-    repairs: tuple[Repair, ...] = ()
-    truth: dict[str, Any] = field(default_factory=dict)
 
 
 def ingest(catalog: Catalog, name: str, source: Source, now: int | None = None) -> Manifest:
@@ -72,7 +35,8 @@ def ingest(catalog: Catalog, name: str, source: Source, now: int | None = None) 
         If something is wrong and no repair was declared; the dataset's old version stays.
     """
     check_name(name)
-    return write(catalog, name, source, prepare(source, now))
+    prepared = prepare(source, now)
+    return publish(catalog, name, source, [prepared.rows], prepared.sessions, prepared.findings, prepared.repairs)
 
 
 @dataclass(frozen=True)
@@ -141,95 +105,3 @@ def sessions_for(rows: Rows, declaration: Declaration) -> Sessions:
     stamp = rows["stamp"]
     first, last = int(stamp.min()) // DAY - 10, int(stamp.max()) // DAY + 5
     return load_sessions(declaration.calendar, iso_date(first), iso_date(last), NEXT_SESSIONS)
-
-
-def write(catalog: Catalog, name: str, source: Source, prepared: Prepared) -> Manifest:
-    """Stage and publish sorted, checked rows."""
-    declaration, rows, sessions = source.declaration, prepared.rows, prepared.sessions
-    ts = rows["ts_event"]
-    first, last = int(ts[0]), int(ts[-1])
-    partition = choose_partition(len(rows), first, last)
-    extra = tuple(column for column in EXTRA if rows.has(column))
-    with catalog.storage.staging(name) as folder:
-        writer = RowWriter(folder, rows.kind, partition, extra)
-        writer.write(rows.table())
-        files = writer.close()
-        table = action_table(source.actions, rows.ids, sessions.zone)
-        covering = cover(sessions, first, last)
-        manifest = Manifest(
-            schema=1,
-            name=name,
-            kind=rows.kind,
-            hash="",
-            rows=len(rows),
-            first=first,
-            last=last,
-            timeframe=declaration.timeframe,
-            label=declaration.label,
-            zone=declaration.zone,
-            calendar=declaration.calendar,
-            exchange_zone=sessions.zone,
-            adjusted=declaration.adjusted,
-            currency=declaration.currency,
-            source=declaration.source,
-            licence=declaration.licence,
-            synthetic=declaration.synthetic,
-            survivorship=declaration.survivorship,
-            partition=partition,
-            files=files,
-            instruments=entries(rows, source),
-            actions=table.num_rows,
-            actions_sha256=write_actions(folder, table),
-            sessions_sha256=write_sessions(folder, covering),
-            declaration=declaration.model_dump(),
-            findings=prepared.findings,
-            repairs=prepared.repairs,
-            truth=source.truth,
-        )
-        manifest = manifest.model_copy(update={"hash": content_hash(manifest, writer.digest())})
-        (folder / "manifest.json").write_bytes(manifest.dump())
-        catalog.storage.publish(folder, name, manifest.hash[:16])
-    return manifest
-
-
-def cover(sessions: Sessions, first: int, last: int) -> Sessions:
-    """Return the sessions from the one before `first` to some beyond `last`."""
-    start = int(np.searchsorted(sessions.close, first)) - 1
-    return sessions.slice(start, int(np.searchsorted(sessions.close, last)) + 1 + NEXT_SESSIONS)
-
-
-def content_hash(manifest: Manifest, digest: str) -> str:
-    """Return the hash of a dataset: its rows, actions, sessions and description; not of how files are cut or named."""
-    described = manifest.model_dump(exclude={"hash", "files", "partition", "findings", "repairs"})
-    return digest_of({"rows": digest, "manifest": described})
-
-
-def entries(rows: Rows, source: Source) -> tuple[InstrumentEntry, ...]:
-    """Return the manifest's instruments with the counts and ranges of their rows."""
-    tick, lots = source.declaration.grid
-    counts = np.bincount(rows["code"], minlength=len(rows.ids))
-    first, last = _ranges(rows["code"], rows["ts_event"], len(rows.ids))
-    return tuple(
-        InstrumentEntry(
-            **{
-                "id": name,
-                "symbol": name,
-                "tick": tick,
-                "lots_per_unit": lots,
-                "shortable": source.declaration.shortable,
-                **source.instruments.get(name, {}),
-                "rows": int(counts[code]),
-                "first": int(first[code]),
-                "last": int(last[code]),
-            }
-        )
-        for code, name in enumerate(rows.ids)
-    )
-
-
-def _ranges(code: Array, ts: Array, n: int) -> tuple[Array, Array]:
-    """Return first and last time per instrument of rows sorted by time; the last assignment to an index wins."""
-    first, last = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    first[code[::-1]] = ts[::-1]
-    last[code] = ts
-    return first, last

@@ -47,6 +47,26 @@ def _fill(events: Events, where: Array, table: pa.Table, fields: tuple[str, ...]
         events[name] = values
 
 
+def lived(events: Events, start: int, last: int, sessions: Sessions) -> Events:
+    """Return the actions and changes of status that a replay lives to see.
+
+    Parameters
+    ----------
+    events : (n,) EVENT
+        Of ranks 0 and 1.
+    start, last : int
+        Start of the replay and its last market event, ns UTC. What changes a price must come before that, since no price
+        follows it; a delisting may come up to the next session's date.
+    sessions : Sessions
+        The calendar.
+    """
+    following = int(np.searchsorted(sessions.midnight, last))
+    end = int(sessions.midnight[following]) if following < len(sessions) else last
+    ts = events["ts_event"]
+    prices = (events["kind"] == SPLIT) | (events["kind"] == DIVIDEND)
+    return events[(ts >= start) & np.where(prices, ts <= last, ts <= end)]
+
+
 def list_events(first: Ints, start: int, sessions: Sessions, delay: int, numbers: Array) -> Events:
     """Return a LIST event for each instrument: 00:00 exchange time of its first row's date, or `start` if later.
 

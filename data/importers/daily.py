@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.data.declaration import Declaration
-from lockstep.data.ingest import Source
+from lockstep.data.source import Source
 from lockstep.engine.errors import DataError
 
 from .table import Layout, expand, read_tables

@@ -15,9 +15,9 @@ import numpy as np
 from lockstep.data.actions import Action
 from lockstep.data.calendar import load_sessions
 from lockstep.data.declaration import Declaration, declare
-from lockstep.data.ingest import Source
 from lockstep.data.manifest import Finding, Repair, RowKind, valid_symbol
 from lockstep.data.rows import Array, Rows, join
+from lockstep.data.source import Source
 from lockstep.engine.errors import DataError
 from lockstep.engine.events import DAY
 

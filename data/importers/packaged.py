@@ -11,9 +11,9 @@ import numpy as np
 
 from lockstep.data.actions import read_actions
 from lockstep.data.declaration import declare
-from lockstep.data.ingest import Source
 from lockstep.data.manifest import RowKind
 from lockstep.data.rows import Rows, join
+from lockstep.data.source import Source
 from lockstep.engine.errors import DataError
 from lockstep.engine.events import DAY
 

@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 
 from lockstep.data.actions import NANO, Action, describe
 from lockstep.data.declaration import Declaration
-from lockstep.data.ingest import Source
 from lockstep.data.manifest import Repair, valid_symbol
 from lockstep.data.rows import Array, Rows, join
 from lockstep.data.schema import VALUES
+from lockstep.data.source import Source
 from lockstep.engine.errors import DataError
 from lockstep.engine.events import DAY
 
