@@ -10,10 +10,12 @@ import pyarrow as pa
 from lockstep.engine.codes import Status
 from lockstep.engine.events import BAR, DELIST, DIVIDEND, ORDER, SPLIT, Events, Kind
 
+from .membership import JOIN, LEAVE
 from .tables import OPEN, SCHEMAS, Columns, Rows, build
 
 Emit = Callable[[str, pa.Table], None]
 _REFUSED = int(Status.REFUSED)
+_KINDS = {JOIN: "join", LEAVE: "leave"} | {int(kind): kind.name.lower() for kind in Kind}
 
 
 class Collector:
@@ -76,7 +78,7 @@ class Collector:
         columns = {
             "ts": rare["ts_available"],
             "symbol": [self._columns.symbol(index) for index in rare["instrument"]],
-            "kind": [Kind(kind).name.lower() for kind in rare["kind"].tolist()],
+            "kind": [_KINDS[kind] for kind in rare["kind"].tolist()],
             "detail": [detail(event) for event in rare],
         }
         return build("events", columns)

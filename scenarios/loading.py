@@ -82,7 +82,17 @@ def load(name: str, overrides: Sequence[str] = (), **given: Any) -> Source:
         if value is not None:
             section(table, ["data"], f"--{key}")[key] = value
     table.setdefault("name", path.stem)
+    _inline_members(table, path)
     return Source(validate(table, str(path), text), path, name)
+
+
+def _inline_members(table: dict[str, Any], path: Path) -> None:
+    """Replace the universe's `file` by its rows, so that the scenario is whole in itself."""
+    universe = table.get("universe")
+    if isinstance(universe, dict) and isinstance(universe.get("file"), str):
+        from .membership import read_members
+
+        universe["members"] = read_members(path.parent / universe.pop("file"))
 
 
 def read_text(path: Path) -> str:

@@ -23,11 +23,12 @@ from lockstep.engine.events import Events
 from lockstep.engine.instruments import Instrument
 from lockstep.engine.world import Sleeve, World
 
-from . import shocks
+from . import membership, shocks
 from .durations import nanoseconds
 from .lookup import find_strategy
 from .schema import Data, Scenario
 from .schema import Sleeve as SleeveTable
+from .stream import Market, Stage, apply
 
 LATEST = 2**62
 
@@ -84,14 +85,16 @@ class Plan:
 
     def __post_init__(self) -> None:
         # Shocks are checked before anything runs, and the reader is told of each.
-        self.warnings.extend(f"Shock: {stage.sentence}." for stage in self._stages())
+        self.warnings.extend(f"Shock: {stage.sentence}." for stage in self._stages() if stage.sentence)
 
-    def _stages(self) -> list[shocks.Stage]:
-        return shocks.prepare(self.scenario.shocks, self._market())
+    def _stages(self) -> list[Stage]:
+        market, universe = self._market(), self.scenario.universe
+        members = [membership.stage(universe, market)] if universe is not None else []
+        return [*members, *shocks.prepare(self.scenario.shocks, market)]
 
-    def _market(self) -> shocks.Market:
+    def _market(self) -> Market:
         execution, feed, window = self.scenario.execution, self.feed, self.window
-        return shocks.Market(
+        return Market(
             feed.instruments,
             feed.sessions,
             window.replay_from,
@@ -102,10 +105,9 @@ class Plan:
         )
 
     def stream(self) -> Iterator[Events]:
-        """Return the events as the engine is given them, shocks applied."""
-        if not self.scenario.shocks:
-            return iter(self.feed)
-        return shocks.apply(self.feed, self._stages(), self._market(), self.feed.batch_rows)
+        """Return the events as the engine is given them: with changes of the universe, and shocks."""
+        stages = self._stages()
+        return apply(self.feed, stages, self._market(), self.feed.batch_rows) if stages else iter(self.feed)
 
     def world(self) -> World:
         """Return the account at its start."""
@@ -157,10 +159,18 @@ def make_plan(scenario: Scenario, catalog: Catalog, folder: Path | None = None, 
         "grace_ns": nanoseconds(execution.grace),
         "batch_rows": batch_rows,
     }
-    everything = Replay(catalog, data.names, data.symbols, **options)
+    symbols = _symbols(scenario)
+    everything = Replay(catalog, data.names, symbols, **options)
     window, warnings = lay_out(data, everything, warmup_sessions(data, sleeves, datasets, everything.sessions))
-    feed = Replay(catalog, data.names, data.symbols, window.replay_from, **options)
+    feed = Replay(catalog, data.names, symbols, window.replay_from, **options)
     return Plan(scenario, feed, window, sleeves, feed.describe(), catalog, warnings)
+
+
+def _symbols(scenario: Scenario) -> list[str] | None:
+    """Return the symbols to replay: those named, else those that are ever in the universe, else all."""
+    if scenario.data.symbols is not None or scenario.universe is None:
+        return scenario.data.symbols
+    return sorted({spell.symbol for spell in scenario.universe.members})
 
 
 def resolve_sleeves(tables: Sequence[SleeveTable], folder: Path | None) -> tuple[Sleeve, ...]:

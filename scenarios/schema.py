@@ -141,7 +141,10 @@ class Spell(Model):
 
 
 class Universe(Model):
-    """A universe that changes over time: outside its spells a symbol may only be reduced."""
+    """A universe that changes over time: outside its spells a symbol may only be reduced.
+
+    `file`, a CSV `symbol,start,end` beside the scenario, may stand for `members`.
+    """
 
     members: Annotated[list[Spell], Field(min_length=1)]
 

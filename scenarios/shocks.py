@@ -1,16 +1,12 @@
 """Shocks: what happens to the stream of events on its way from the data to the engine.
 
-1. The stream is cut into pieces that never tear a moment apart.
-2. Each shock, in the scenario's order, rewrites, drops or adds events; what it must remember it keeps per instrument.
-3. Changed prices are put on the instrument's tick and flagged `SHOCKED`; slices are marked anew.
-
-The result depends on the events, the scenario and its seed alone, not on where batches are cut or in which order
-symbols are named.
+Each rewrites, drops or adds events and flags what it has changed `SHOCKED`; what it must remember it keeps per
+instrument. The result depends on the events, the scenario and its seed alone, not on where batches are cut or in which
+order symbols are named.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,42 +14,18 @@ import numpy as np
 
 from lockstep.data.calendar import Sessions
 from lockstep.data.feed import instant
-from lockstep.data.merge import rebatch, whole_groups
 from lockstep.engine.arena import address
 from lockstep.engine.errors import ConfigError
-from lockstep.engine.events import BAR, CLOSE, EVENT, HALT, RESUME, TRADE, Events, Flag, empty, mark_slices
-from lockstep.engine.instruments import Instrument
+from lockstep.engine.events import BAR, CLOSE, EVENT, HALT, RESUME, TRADE, Events, Flag, empty
 
 from . import shock_kernels as kernels
 from .durations import nanoseconds
 from .schema import Correlation, FlashCrash, Gap, Halt, Missing, Shock, Stale, Volatility
+from .stream import Market, Stage, insert
 
-LATEST = 2**62
 _SHOCKED = np.uint16(Flag.SHOCKED)
 _PRICES = ("ts_open", "open", "high", "low", "close", "volume")
 """The payload's six words, under a bar's names: every kind of event changes some of them."""
-Change = Callable[[Events], Events]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One shock, ready to run."""
-
-    change: Change
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Market:
-    """What shocks must know of a run: instruments in canonical order, calendar, window (ns UTC), feed delay, grace."""
-
-    instruments: tuple[Instrument, ...]
-    sessions: Sessions
-    replay_from: int
-    last: int
-    delay: int
-    grace: int
-    seed: int
 
 
 def prepare(shocks: Sequence[Shock], market: Market) -> list[Stage]:
@@ -65,32 +37,6 @@ def prepare(shocks: Sequence[Shock], market: Market) -> list[Stage]:
         If one names a symbol or a time that the run does not have.
     """
     return [_stage(shock, number, market) for number, shock in enumerate(shocks)]
-
-
-def apply(batches: Iterable[Events], stages: Sequence[Stage], market: Market, batch_rows: int) -> Iterator[Events]:
-    """Return the shocked stream."""
-    return rebatch(_shocked(batches, stages, market), batch_rows)
-
-
-def _shocked(batches: Iterable[Events], stages: Sequence[Stage], market: Market) -> Iterator[Events]:
-    ticks = _rows(market, np.arange(len(market.instruments)))
-    for piece in whole_groups(batches):
-        events = piece.astype(EVENT)
-        for stage in stages:
-            events = stage.change(events)
-        changed = (events["flags"] & _SHOCKED) != 0
-        _put_on_tick(events, changed, ticks)
-        if len(events):
-            yield events if market.grace else mark_slices(events)
-
-
-def _put_on_tick(events: Events, changed: np.ndarray, ticks: np.ndarray) -> None:
-    kinds = events["kind"]
-    place = np.flatnonzero(changed & (kinds >= BAR) & (kinds <= TRADE))
-    if len(place):
-        chosen = np.ascontiguousarray(events[place])
-        kernels.put_on_tick(address(chosen), len(chosen), address(ticks))
-        events[place] = chosen
 
 
 def _rows(market: Market, members: np.ndarray) -> np.ndarray:
@@ -191,7 +137,7 @@ class _Halt:
             return events
         ready = int(np.searchsorted(self._waiting["ts_available"], events["ts_available"][-1], "right"))
         added, self._waiting = self._waiting[:ready], self._waiting[ready:]
-        return _insert(kept, added) if ready else kept
+        return insert(kept, added) if ready else kept
 
 
 def _status(kind: int, ts: int, members: np.ndarray, delay: int) -> Events:
@@ -199,13 +145,6 @@ def _status(kind: int, ts: int, members: np.ndarray, delay: int) -> Events:
     events["ts_event"], events["ts_available"] = ts, ts + delay
     events["instrument"], events["kind"], events["flags"] = members, kind, _SHOCKED
     return events
-
-
-def _insert(events: Events, added: Events) -> Events:
-    """Put events among others in the stream's order; those of equal keys keep theirs."""
-    both = np.concatenate([events, added], dtype=EVENT)
-    order = np.lexsort((both["instrument"], both["kind"] // 16, both["ts_available"]))
-    return both[order]
 
 
 def _market_of(events: Events, members: np.ndarray) -> np.ndarray:
