@@ -119,7 +119,7 @@ FEATURES = (
         start=channel_start,
         update=donchian_update,
         formula="upper = highest high, lower = lowest low of window, middle = (upper + lower) / 2",
-        source="Donchian (1960), Commodity Year Book",
+        source="Donchian (1957), Commodity Year Book",
         unit="price",
     ),
 )

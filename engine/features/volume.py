@@ -26,6 +26,9 @@ from lockstep.engine.features.returns import change, previous_dtype, swap_previo
 from lockstep.engine.features.windows import begin, floats
 from lockstep.engine.mathx import NAN, finite
 
+ROUNDING = 1e-14
+"""Two means of three prices closer than this are the same mean, rounded on different ways."""
+
 
 def total_dtype(capacity: int = 1) -> np.dtype[Any]:
     """Return the record of a running total; it has no ring."""
@@ -111,8 +114,8 @@ def mfi_update(state: Any, high: float, low: float, close: float, volume: float)
     move = typical - swap_previous(state.past, typical)
     if not finite(move):
         return NAN
-    flow = typical * volume
-    share = ratio_push(state.flow, flow if move > 0.0 else 0.0, flow if move != 0.0 else 0.0)
+    flow = typical * volume if abs(move) > ROUNDING * abs(typical) else 0.0
+    share = ratio_push(state.flow, flow if move > 0.0 else 0.0, flow)
     if not state.flow.below.warm:
         return NAN
     return 100.0 * share if finite(share) else 50.0
