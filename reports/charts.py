@@ -75,10 +75,12 @@ def axis(**more: Any) -> dict[str, Any]:
     return {**style, **more}
 
 
-def dollars(values: "pd.Series[float] | np.ndarray") -> str:
-    """Return the d3 format of a dollar axis: with k and M only where they are needed, never a milli."""
+def dollars(values: "pd.Series[float] | np.ndarray") -> dict[str, Any]:
+    """Return how a dollar axis is labelled: k, M and B only where they are needed, never a milli or a giga."""
     largest = float(np.nanmax(np.abs(values), initial=0.0))
-    return "$~s" if largest >= 5_000 else "$,.0f" if largest >= 20 else "$,.2f"
+    if largest >= 1e9:
+        return {"tickprefix": "$", "exponentformat": "B"}
+    return {"tickformat": "$~s" if largest >= 5_000 else "$,.0f" if largest >= 20 else "$,.2f"}
 
 
 def escape(text: str) -> str:

@@ -106,7 +106,8 @@ def _sleeves(run: "RunFolder") -> pd.DataFrame:
     table = pd.DataFrame({name: _micros(last[name]) for name in ("realised", "fees", "equity")}, index=last.index)
     table = table.reindex(names, fill_value=0)
     initial = int(run.manifest["initial_cash"])
-    total = sum(float(row.get("weight", 1.0)) for row in rows)
-    table["start"] = [round(initial * float(row.get("weight", 1.0)) / total) for row in rows]
+    starts = [round(initial * float(row.get("weight", 1.0))) for row in rows]
+    # What no sleeve was given, and rounding, is the first one's: so the account hands out its cash.
+    table["start"] = [start + (initial - sum(starts) if k == 0 else 0) for k, start in enumerate(starts)]
     table["pnl"] = table["equity"] - table["start"]
     return table[["realised", "fees", "start", "equity", "pnl"]]

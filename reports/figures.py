@@ -3,7 +3,7 @@
 Each takes a run and returns a `plotly.graph_objects.Figure`, so a notebook can show the same picture as the report.
 """
 
-from math import erf, sqrt
+from math import erf, log10, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,13 +42,34 @@ def equity_figure(run: "RunFolder") -> go.Figure:
         traces = [*_benchmark_lines(run), *traces]
     return figure(
         traces,
+        meta={"log": _log_ticks(run)},
         margin={"t": 30},
         showlegend=len(traces) > 2,
         legend={"traceorder": "reversed"},
         xaxis={"anchor": "y2"},
-        yaxis={"domain": [0.34, 1.0], "tickformat": dollars(path)},
+        yaxis={"domain": [0.34, 1.0], **dollars(path)},
         yaxis2=axis(domain=[0.0, 0.27], tickformat=".0%", nticks=4, rangemode="tozero"),
     )
+
+
+def spans_decades(run: "RunFolder") -> bool:
+    """Return whether equity or benchmark grew so much that only a logarithmic axis shows its early years."""
+    return _span(run) > 5
+
+
+def _span(run: "RunFolder") -> float:
+    """Return the highest over the lowest value of equity or benchmark, whichever is more; 1 where equity was lost."""
+    values = run.sessions["benchmark"].dropna()
+    ratios = [frame.max() / frame.min() for frame in (run.equity["equity"], values) if len(frame) and frame.min() > 0]
+    return float(max(ratios)) if len(ratios) and run.equity["equity"].min() > 0 else 1.0
+
+
+def _log_ticks(run: "RunFolder") -> dict[str, Any]:
+    """Return the ticks of the logarithmic axis: doublings of the initial cash, or powers of ten over wide spans."""
+    span = _span(run)
+    if span < 3:
+        return {}
+    return {"tick0": log10(run.initial_cash), "dtick": log10(2)} if span < 60 else {"dtick": "D2" if span < 2000 else 1}
 
 
 def _filled() -> dict[str, Any]:
@@ -82,18 +103,19 @@ def rolling_figure(run: "RunFolder", window: int) -> go.Figure:
         name = f"{benchmark_name(run)} volatility"
         traces.append(line(times, table["benchmark_volatility"], name, grey, PERCENT, yaxis="y2", line={"width": 1.2}))
         traces.append(line(times, table["beta"], "Beta", blue, ".2f", yaxis="y3"))
+        rows[1] = ("y2", f"Volatility (grey: {benchmark_name(run)})", ".0%")
         rows.append(("y3", "Beta", ".1f"))
     return figure(traces, **_stacked(rows))
 
 
 def _stacked(rows: list[tuple[str, str, str]]) -> dict[str, Any]:
     """Return the layout of panels above each other that share the time axis."""
-    height, gap = 1 / len(rows), 0.10
+    gap = 0.10
+    height = (1 - gap * (len(rows) - 1)) / len(rows)
     layout: dict[str, Any] = {"xaxis": {"anchor": rows[-1][0]}, "annotations": [], "margin": {"t": 24}}
     for k, (name, title, tickformat) in enumerate(rows):
-        top = 1 - k * height
-        bottom = top - height + (gap if k < len(rows) - 1 else 0)
-        layout[name.replace("y", "yaxis")] = axis(domain=[max(0.0, bottom), top], tickformat=tickformat, nticks=5)
+        top = 1 - k * (height + gap)
+        layout[name.replace("y", "yaxis")] = axis(domain=[max(0.0, top - height), top], tickformat=tickformat, nticks=5)
         layout["annotations"].append(panel_title(title, top))
     return layout
 
@@ -195,10 +217,11 @@ def exposure_figure(run: "RunFolder") -> go.Figure:
     """Return gross and net exposure as a share of equity, from every recorded equity mark."""
     frame = run.equity
     equity = frame["equity"].where(frame["equity"] > 0)
-    traces = [
-        line(frame["ts"], frame["gross"] / equity, "Gross", LIGHT["strategy"], PERCENT),
-        line(frame["ts"], frame["net"] / equity, "Net", LIGHT["second"], PERCENT, line={"width": 1.2}),
-    ]
+    long_only = bool((frame["gross"] == frame["net"]).all())
+    name = "Gross and net" if long_only else "Gross"
+    traces = [line(frame["ts"], frame["gross"] / equity, name, LIGHT["strategy"], PERCENT)]
+    if not long_only:
+        traces.append(line(frame["ts"], frame["net"] / equity, "Net", LIGHT["second"], PERCENT, line={"width": 1.2}))
     return figure(traces, yaxis={"tickformat": ".0%", "rangemode": "tozero"}, showlegend=True, margin={"t": 30})
 
 
@@ -222,8 +245,8 @@ def capacity_figure(run: "RunFolder", estimate: Capacity) -> go.Figure:
     curve |= {"line": {"color": LIGHT["strategy"], "width": 1.6}, "hovertemplate": "%{y:$.3s}"}
     return figure(
         [curve],
-        xaxis={"type": "linear", "tickformat": dollars(curve["x"]), "hoverformat": "$.3s"},
-        yaxis={"tickformat": dollars(profit)},
+        xaxis={"type": "linear", **dollars(curve["x"]), "hoverformat": "$.3s"},
+        yaxis=dollars(profit),
         shapes=[_mark_at(estimate.best), _mark_at(run.initial_cash)],
         annotations=[_above(estimate.best, "largest profit", "left"), _above(run.initial_cash, "this run", "left")],
         margin={"t": 26},
@@ -244,7 +267,7 @@ def attribution_figure(table: pd.DataFrame, most: int = 30) -> go.Figure:
         hovermode="closest",
         xaxis={
             "type": "linear",
-            "tickformat": dollars(parts),
+            **dollars(parts),
             "hoverformat": None,
             "showgrid": True,
             "gridcolor": LIGHT["line"],
@@ -262,7 +285,7 @@ def sleeves_figure(run: "RunFolder", starts: dict[str, float]) -> go.Figure:
         gain = frame["equity"] - starts.get(str(sleeve), 0.0)
         traces.append(line(frame["ts"], gain, str(sleeve), SERIES[k % len(SERIES)], DOLLARS))
     largest = run.sleeves["equity"] - run.sleeves["sleeve"].map(starts)
-    return figure(traces, yaxis={"tickformat": dollars(largest)}, showlegend=True, margin={"t": 30})
+    return figure(traces, yaxis=dollars(largest), showlegend=True, margin={"t": 30})
 
 
 def series_figure(frame: pd.DataFrame, name: str) -> go.Figure:

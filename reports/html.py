@@ -101,14 +101,9 @@ def _script_json(value: Any) -> Markup:
 
 
 def _chart(identifier: str, title: str, drawn: go.Figure, height: int, note: str = "") -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "figure": identifier,
-        "title": title,
-        "note": note,
-        "height": height,
-        "json": _script_json(drawn),
-    }
+    """Return what the template needs of a chart; `id` is the place on the page, `figure` what is drawn there first."""
+    shared = {"id": identifier, "figure": identifier, "title": title, "note": note, "height": height, "log": False}
+    return {**shared, "json": _script_json(drawn)}
 
 
 def _head(run: RunFolder, stats: dict[str, float], benchmark: str, shares: Any) -> dict[str, Any]:
@@ -149,6 +144,7 @@ def _performance_charts(run: RunFolder) -> dict[str, Any]:
     window = rolling_window(len(table), run.periods)
     note = _thinned_note(len(run.equity))
     charts["equity"] = _chart("equity", "Equity and drawdown", figures.equity_figure(run), 440, note)
+    charts["equity"]["log"] = figures.spans_decades(run)
     charts["exposure"] = _chart("exposure", "Exposure, share of equity", figures.exposure_figure(run), 280)
     if len(compound(table["returns"], "Y")) > 1:
         charts["years"] = _chart("years", "Yearly return", figures.years_figure(run), 260)
@@ -259,10 +255,11 @@ def _order_facts(run: RunFolder) -> list[tuple[str, str]]:
     verdicts = run.decisions["verdict"].value_counts()
     passed, shrunk, refused = (int(verdicts.get(name, 0)) for name in ("approved", "shrunk", "refused"))
     counts = f"{text.whole(passed)} approved, {text.whole(shrunk)} shrunk, {text.whole(refused)} refused"
-    whole = int((run.orders["filled"].abs() >= run.orders["quantity"].abs()).sum())
+    sent = run.orders[run.orders["status"] != "refused"]
+    whole = int((sent["filled"].abs() >= sent["quantity"].abs()).sum())
     return [
         ("Proposed", f"{text.whole(len(run.decisions))}: {counts}"),
-        ("Sent", f"{text.whole(len(run.orders))} orders, {text.whole(whole)} filled whole"),
+        ("Sent", f"{text.whole(len(sent))} orders, {text.whole(whole)} filled whole"),
         ("Fills", text.whole(len(run.fills))),
     ]
 
@@ -297,22 +294,28 @@ def _provenance_rows(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         ("Events", ", ".join(f"{text.whole(count)} {text.words(name)}" for name, count in counts.items())),
         ("Took", speed),
         ("Commit", commit),
+        ("Scenario file", str((manifest.get("source") or {}).get("path", ""))),
+        ("Code", ", ".join(f"{name} {digest}" for name, digest in (manifest.get("code") or {}).items())),
         ("Versions", ", ".join(f"{name} {version}" for name, version in (manifest.get("versions") or {}).items())),
         ("Machine", _machine(manifest.get("machine", ""))),
     ]
 
 
 def _machine(machine: Any) -> str:
-    return ", ".join(f"{key} {value}" for key, value in machine.items()) if isinstance(machine, dict) else str(machine)
+    if not isinstance(machine, dict):
+        return str(machine)
+    return ", ".join(value if isinstance(value, str) else f"{value} {key}" for key, value in machine.items())
+
+
+def _detail(label: str, value: Any) -> str:
+    if label == "rows":
+        return text.whole(value)
+    return str(value).replace("T", " ")[:16] if label in ("first", "last") else str(value)
 
 
 def _dataset(row: dict[str, Any]) -> dict[str, Any]:
-    labels = ("kind", "rows", "first", "last", "adjusted", "source", "licence", "hash")
-    shown = [
-        (label.capitalize(), text.whole(row[label]) if label == "rows" else str(row[label]))
-        for label in labels
-        if row.get(label)
-    ]
+    labels = ("kind", "timeframe", "rows", "first", "last", "adjusted", "source", "licence", "hash")
+    shown = [(label.capitalize(), _detail(label, row[label])) for label in labels if row.get(label)]
     if row.get("synthetic"):
         shown.insert(0, ("Synthetic", "yes, generated"))
     found = [

@@ -31,9 +31,9 @@ def verdict(run: "RunFolder", stats: dict[str, float]) -> str:
     year = len(run.sessions) >= run.periods
     key, unit = ("cagr", " a year") if year else ("total_return", f" over {text.whole(stats['sessions'])} sessions")
     value, other = stats[key], stats[f"benchmark_{key}"]
-    rival = f", {benchmark_name(run)} {text.percent(other)}" if other == other else ""
-    fall = f"deepest fall {text.percent(-stats['max_drawdown'])}"
-    if rival:
+    rival, fall = "", f"deepest fall {text.percent(-stats['max_drawdown'])}"
+    if other == other:
+        rival = f" against {text.percent(other)} of the benchmark ({benchmark_name(run)})"
         fall += f" against {text.percent(-stats['benchmark_max_drawdown'])}"
     parts = [f"{_gain(value)}{unit}{rival}; {fall}."]
     if stats["traded"] > 0 and year:
@@ -89,11 +89,15 @@ def _synthetic(data: list[dict[str, Any]], instruments: list[dict[str, Any]]) ->
 
 
 def _survivorship(data: list[dict[str, Any]]) -> Notice | None:
-    names = [str(row.get("dataset", "")) for row in data if row.get("survivorship")]
-    if not names:
-        return None
-    sentence = f"{_and(names)} holds only instruments that lived to its end; returns are too good by an unknown amount."
-    return Notice("warning", "Survivorship", sentence)
+    told = [
+        f"{row.get('dataset', '')}: {_of_survivors(row['survivorship'])}" for row in data if row.get("survivorship")
+    ]
+    return Notice("warning", "Survivorship", f"{'; '.join(dict.fromkeys(told))}.") if told else None
+
+
+def _of_survivors(said: Any) -> str:
+    plain = "it holds only instruments that lived to its end, so returns are flattered by an unknown amount"
+    return said.strip().rstrip(".") if isinstance(said, str) else plain
 
 
 def _close_only(instruments: list[dict[str, Any]]) -> Notice | None:

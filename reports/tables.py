@@ -126,7 +126,7 @@ def _equity(value: float) -> str:
 
 
 def _tile(label: str, value: str, other: str, benchmark: str) -> dict[str, str]:
-    return {"label": label, "value": value, "below": f"{benchmark} {other}" if benchmark else ""}
+    return {"label": label, "value": value, "below": f"Benchmark {other}" if benchmark else ""}
 
 
 def months(run: "RunFolder") -> list[dict[str, Any]]:
@@ -288,7 +288,10 @@ def event_table(run: "RunFolder") -> Table:
         names = run.events.loc[paid, "symbol"].nunique()
         notes.append(f"{text.whole(paid.sum())} dividends of {text.whole(names)} instruments went ex.")
     return Table(
-        ["Time", "Instrument", "Event", "Detail"] if rows else [], rows, note=" ".join(filter(None, notes)), prose={3}
+        ["Time, UTC", "Instrument", "Event", "Detail"] if rows else [],
+        rows,
+        note=" ".join(filter(None, notes)),
+        prose={3},
     )
 
 

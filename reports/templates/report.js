@@ -28,7 +28,7 @@
     }
     // A finger that scrolls the page must not zoom the chart.
     layout.dragmode = touch.matches ? false : "zoom";
-    if (element.dataset.log === "on") layout.yaxis = { ...layout.yaxis, type: "log", dtick: undefined };
+    if (element.dataset.log === "on") layout.yaxis = { ...layout.yaxis, type: "log", ...layout.meta.log };
     return figure;
   }
 

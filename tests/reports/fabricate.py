@@ -78,6 +78,7 @@ class Fabric:
     sleeves: tuple = ("trend", "reversal")
     start: str = "2015-01-02"
     every: int = 5
+    delists: bool = False
     title: str = "Fabricated momentum portfolio"
     warnings: tuple = ()
     rows: dict = field(default_factory=lambda: {name: [] for name in COLUMNS})
@@ -87,6 +88,7 @@ class Fabric:
         self.books = {symbol: Book() for symbol in self.symbols}
         self.initial = self.cash = 1_000_000_000_000
         self.owned = dict.fromkeys(self.sleeves, self.initial // len(self.sleeves))
+        self.gone = ""
         self.order_id, self.unfilled, self.counts = 0, {}, {"refused": 0}
         self.days = pd.bdate_range(self.start, periods=self.sessions)
         self.paths()
@@ -120,6 +122,8 @@ class Fabric:
             symbol = self.symbols[0]
             self.split(symbol, d)
             self.add("events", ts, symbol, "split", "2:1")
+        if self.delists and d == self.sessions * 3 // 4:
+            self.delist(self.symbols[-1], ts)
         if d % 63 == 40:
             for symbol, book in list(self.books.items())[::2]:
                 amount = half_even(book.quantity * 250_000, LOTS)
@@ -134,6 +138,15 @@ class Fabric:
         for prices in (self.close, self.open):
             prices[d:, column] = np.maximum(prices[d:, column] // 20_000, 50) * 10_000
 
+    def delist(self, symbol, ts):
+        book = self.books[symbol]
+        book.mark //= 2
+        worth = book.value
+        book.trade(-book.quantity, book.mark)
+        self.flow(ts, symbol, "terminal", worth)
+        self.add("events", ts, symbol, "delist", "5 dollars a share")
+        self.gone = symbol
+
     def rebalance(self, d, ts):
         for i, symbol in enumerate(self.symbols):
             sleeve = self.sleeves[i % len(self.sleeves)]
@@ -143,7 +156,7 @@ class Fabric:
             self.order(d, ts, i, symbol, sleeve, wanted - self.books[symbol].quantity)
 
     def order(self, d, ts, i, symbol, sleeve, quantity):
-        if quantity == 0:
+        if quantity == 0 or symbol == self.gone:
             return
         self.order_id += 1
         price, draw = int(self.open[d, i]), self.rng.random()

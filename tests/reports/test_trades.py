@@ -4,6 +4,8 @@ import pytest
 from lockstep.reports import RunFolder, load, trades
 from lockstep.reports.schema import empty
 
+from .fabricate import Fabric
+
 MANIFEST = dict(schema=1, run="r", scenario="s", initial_cash=10**12, periods_per_year=252, instruments=[])
 DAY = pd.Timestamp("2021-03-01 14:30", tz="UTC")
 
@@ -37,6 +39,19 @@ def test_trades_reconcile_with_the_ledger_s_realised(run_folder):
     assert closed["gross"].sum() == pytest.approx(run.fills["realised"].sum(), abs=1e-6)
     last = run.marks.groupby("symbol")["realised"].last()
     assert closed.groupby("symbol")["gross"].sum().to_dict() == pytest.approx(last.to_dict(), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_delisting_closes_a_trade_at_its_terminal_value(tmp_path, seed):
+    fabric = Fabric(seed=seed, sessions=120, delists=True).run()
+    run = load(fabric.write(tmp_path))
+    closed = trades(run)
+    last = closed[closed["reason"] == "terminal"]
+    assert last["symbol"].tolist() == ["XOM"]
+    assert closed["gross"].sum() == pytest.approx(sum(book.realised for book in fabric.books.values()) / 1e6, abs=1e-3)
+    (amount,) = [row[3] for row in fabric.rows["flows"] if row[2] == "terminal"]
+    sign = 1 if last["side"].item() == "long" else -1
+    assert (last["exit_price"] * last["quantity"] * sign).item() == pytest.approx(amount / 1e6)
 
 
 def test_fees_of_closed_trades_never_exceed_those_paid(run_folder):
