@@ -189,7 +189,8 @@ def describe(manifest: Manifest) -> dict[str, Any]:
         "synthetic": manifest.synthetic,
         "survivorship": manifest.survivorship,
         "findings": [
-            {"rule": finding.rule, "count": finding.count, "detail": finding.detail} for finding in manifest.findings
+            {"rule": finding.rule, "count": finding.count, "detail": finding.detail}
+            for finding in (*manifest.findings, *(repair.as_finding() for repair in manifest.repairs))
         ],
     }
 

@@ -55,7 +55,7 @@ def lived(events: Events, start: int, last: int, sessions: Sessions) -> Events:
     events : (n,) EVENT
         Of ranks 0 and 1.
     start, last : int
-        Start of the replay and its last market event, ns UTC. What changes a price must come before that, since no price
+        Start of the replay and its last market event, ns UTC. What changes a price must come before it, since no price
         follows it; a delisting may come up to the next session's date.
     sessions : Sessions
         The calendar.

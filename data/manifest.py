@@ -70,6 +70,11 @@ class Repair(_Record):
     count: int
     examples: tuple[str, ...] = ()
 
+    def as_finding(self) -> Finding:
+        """Return the repair as reports and checks list it."""
+        detail = "kept as it is, as declared" if self.action == "keep" else f"repaired as declared: {self.action}"
+        return Finding(rule=f"repair_{self.rule}", count=self.count, detail=detail, examples=self.examples)
+
 
 class Manifest(_Record):
     """Everything known about one version of a dataset."""
