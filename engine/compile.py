@@ -9,8 +9,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from numba import types
-from numba.core import ccallback, registry, sigutils
+from numba.core import ccallback, registry, sigutils, types
 from numba.core import config as numba_config
 from numba.core.typeinfer import register_dispatcher
 
@@ -24,6 +23,7 @@ Signature = Any
 config: Any = numba_config
 CFunc: Any = ccallback.CFunc
 CPUDispatcher: Any = registry.CPUDispatcher
+unliteral: Any = types.unliteral
 normalize_signature: Any = sigutils.normalize_signature
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "boundscheck": None}
 
@@ -60,20 +60,19 @@ def kernel_for(signature: Signature) -> Callable[[Function], Function]:
     A decorator that gives numba's dispatcher; the function itself under ``NUMBA_DISABLE_JIT=1``.
     """
 
-
     def decorate(function: Function) -> Function:
         return cast("Function", _compile(function, signature))
 
     return decorate
 
 
-class _Dispatcher(CPUDispatcher):  # type: ignore[misc, valid-type]
+class _Dispatcher(CPUDispatcher):  # type: ignore[misc]
     """A dispatcher that is not compiled anew for each constant that a caller passes it."""
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Return how a call is typed, its arguments' constants taken as plain values."""
-        plain = {name: types.unliteral(kind) for name, kind in dict(kws).items()}
-        return super().get_call_template(tuple(types.unliteral(kind) for kind in args), plain)
+        plain = {name: unliteral(kind) for name, kind in dict(kws).items()}
+        return super().get_call_template(tuple(unliteral(kind) for kind in args), plain)
 
 
 def _compile(function: Callable[..., Any], signature: Signature | None) -> Any:

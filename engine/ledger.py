@@ -10,18 +10,23 @@ import numpy as np
 
 from .compile import kernel
 from .money import mul_div, notional, share_of
-from .tables import due, position, sector_in
+from .tables import due, position
 
 
 @kernel
 def revalue(world: Any, held: Any, value: int) -> None:
-    """Set a position's value and carry the change into equity, gross and the sector's gross."""
-    change = abs(value) - abs(held.value)
+    """Set a position's value and carry the change into equity."""
     world.equity += value - held.value
-    world.gross += change
-    if held.sector >= 0:
-        sector_in(world, held.sector).gross += change
     held.value = value
+
+
+@kernel
+def gross_value(world: Any) -> int:
+    """Return the sum of all positions' absolute values."""
+    total = np.int64(0)
+    for i in range(world.n_instruments):
+        total += abs(position(world, i).value)
+    return total
 
 
 @kernel

@@ -10,6 +10,7 @@ from . import records as r
 from .arena import at
 from .codes import Reason
 from .compile import kernel
+from .ledger import gross_value
 from .orders import sleeve_equity
 from .tables import book, position, series_row, sleeve_of
 
@@ -93,7 +94,7 @@ def log_flow(out: Any, world: Any, instrument: int, kind: int, amount: int) -> N
 def log_equity(out: Any, world: Any) -> None:
     """Log the account's worth at a slice."""
     row = _equity(out.equity_at, out.equity_n)
-    row.ts, row.equity, row.cash, row.gross = world.now, world.equity, world.cash, world.gross
+    row.ts, row.equity, row.cash, row.gross = world.now, world.equity, world.cash, gross_value(world)
     out.equity_n += 1
     if out.equity_n >= out.equity_room:
         out.full = 1
@@ -123,7 +124,7 @@ def _log_sleeve(out: Any, world: Any, k: int) -> None:
     row = _sleeve(out.sleeves_at, out.sleeves_n)
     row.ts, row.sleeve = world.now, k
     if world.n_sleeves == 1:
-        row.equity, row.gross, row.realised, row.fees = world.equity, world.gross, world.realised, world.fees
+        row.equity, row.gross, row.realised, row.fees = world.equity, gross_value(world), world.realised, world.fees
     else:
         sleeve = sleeve_of(world, k)
         row.equity, row.realised, row.fees = sleeve_equity(world, k), sleeve.realised, sleeve.fees

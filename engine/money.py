@@ -8,6 +8,9 @@ MICROS = 1_000_000
 OVERFLOW = np.int64(-(2**63))
 """Returned where a result does not fit; no amount of money has this value."""
 
+SMALL_QUANTITY, SMALL_PRICE = 2**24, 2**38
+"""Below both, a product of lots and micros fits into 64 bits with room to spare."""
+
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ONE = np.uint64(1)
@@ -78,7 +81,7 @@ def mul_div(a: int, b: int, divisor: int) -> int:
 @kernel
 def notional(quantity: int, price: int, lots: int) -> int:
     """Return the value in micros of `quantity` lots at `price` micros a share, with `lots` lots to a share."""
-    if lots == 1 and -16777216 < quantity < 16777216 and price < 274877906944:
+    if lots == 1 and -SMALL_QUANTITY < quantity < SMALL_QUANTITY and price < SMALL_PRICE:
         return quantity * price
     return mul_div(quantity, price, lots)
 

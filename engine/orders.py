@@ -20,6 +20,7 @@ PENDING_CANCEL, PENDING_REPLACE = int(Status.PENDING_CANCEL), int(Status.PENDING
 SUBMIT, CANCEL, REPLACE = 0, 1, 2
 TARGET_EXIT, STOP_EXIT = 1, 2
 MAX_SERIES_ROWS = 256
+SERIES_PER_SLEEVE = 64
 MAX_QUANTITY = 4_000_000_000_000_000_000
 
 
@@ -40,9 +41,7 @@ def on_tick_above(price: float, tick: int) -> int:
 
 
 @kernel
-def propose(
-    world: Any, instrument: int, quantity: int, kind: int, tif: int, limit: int, stop: int, trail: int
-) -> int:
+def propose(world: Any, instrument: int, quantity: int, kind: int, tif: int, limit: int, stop: int, trail: int) -> int:
     """Propose one order with prices in micros on the tick; return its id, or 0 where it cannot even be judged.
 
     During warm-up every proposal is dropped. Without a free slot it is counted as lost and logged as refused.
@@ -165,7 +164,13 @@ def oco(world: Any, instrument: int, quantity: int, target_price: float, stop_pr
 
 @kernel
 def bracket(
-    world: Any, instrument: int, quantity: int, limit_price: float, target_price: float, stop_price: float, tif: int = DAY
+    world: Any,
+    instrument: int,
+    quantity: int,
+    limit_price: float,
+    target_price: float,
+    stop_price: float,
+    tif: int = DAY,
 ) -> int:
     """Propose an entry with a target and a stop that come alive when it has filled; one exit cancels the other.
 
@@ -294,11 +299,11 @@ def replace(world: Any, order_id: int, quantity: int, limit_price: float, stop_p
 
 @kernel
 def record(world: Any, series: int, value: float) -> None:
-    """Record a value of a series of the strategy's own; it is drawn in the report."""
+    """Record a value of a series of the strategy's own, by its place in `series`; it is drawn in the report."""
     if world.n_series >= MAX_SERIES_ROWS or world.now < world.trade_from:
         return
     row = series_row(world, world.n_series)
-    row.ts, row.series, row.value = world.now, series, value
+    row.ts, row.series, row.value = world.now, world.sleeve * SERIES_PER_SLEEVE + series, value
     world.n_series += 1
     world.busy = 1
 

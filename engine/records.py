@@ -29,16 +29,16 @@ WORLD = np.dtype(
     [
         *_ints("schema", "size", "now", "phase", "cursor", "queue", "waits", "error", "error_detail"),
         *_ints("off_positions", "off_orders", "off_free", "off_open", "off_proposed", "off_outbox"),
-        *_ints("off_sleeves", "off_books", "off_dividends", "off_sectors", "off_series"),
-        *_ints("n_instruments", "n_slots", "n_sleeves", "n_sectors", "n_dividends"),
+        *_ints("off_sleeves", "off_books", "off_dividends", "off_series"),
+        *_ints("n_instruments", "n_slots", "n_sleeves", "n_dividends"),
         *_ints("n_free", "n_open", "n_proposed", "n_outbox", "n_targets", "n_series", "n_lost", "busy"),
-        *_ints("cash", "equity", "gross", "receivable", "initial_cash"),
+        *_ints("cash", "equity", "receivable", "initial_cash"),
         *_ints("realised", "fees", "dividends", "borrow", "interest", "other"),
         *_ints("session", "session_equity", "loss_floor", "roll", "loss_halt", "kill", "track"),
         *_ints("next_order", "next_group", "group", "sleeve", "rate_second", "rate_count"),
         *_ints("count_events", "count_bars", "count_slices", "count_decisions", "count_refused", "count_orders", "count_fills"),
         *_ints("dividends_adjust", "seed", "draws", "trade_from"),
-        *_ints("stamp", "judged", "others"),
+        *_ints("judged"),
         *_floats("judged_limit", "judged_value"),
         ("digest", "<u8"),
         ("marks", "<u8"),
@@ -54,7 +54,7 @@ POSITION = np.dtype(
         ("factor", "<f8"),
         *_ints("open_orders", "active", "sector", "shortable", "halted", "crosses"),
         *_ints("lots", "tick", "buys", "sells"),
-        *_ints("realised", "fees", "dividends", "borrow", "stamp"),
+        *_ints("realised", "fees", "dividends", "borrow"),
         ("split_factor", "<f8"),
     ]
 )
@@ -88,7 +88,6 @@ DIVIDEND_DUE = np.dtype([*_ints("pay_ts", "amount", "instrument")])
 SLOT = np.dtype(_ints("slot"))
 OUTBOX = np.dtype([*_ints("slot", "action"), *_ints("quantity", "limit", "stop")])
 """One message to the broker: submit, cancel or replace the order in a slot."""
-SECTOR = np.dtype([*_ints("gross")])
 
 TAPE = np.dtype(
     [
@@ -102,7 +101,7 @@ TAPE = np.dtype(
 
 BROKER = np.dtype(
     [
-        *_ints("schema", "size", "external", "latency", "fill_on_touch", "cancel_on_split", "track"),
+        *_ints("schema", "size", "external", "latency", "fill_on_touch", "cancel_on_split", "track", "acknowledges"),
         *_ints("off_venues", "off_resting", "off_queue", "n_instruments", "n_slots", "n_queue", "queue_size"),
         ("volume_share", "<f8"),
         *_ints("commission", "commission_per_share", "commission_minimum", "taf", "taf_maximum"),

@@ -17,7 +17,7 @@ from .digest import absorb
 from .events import SECOND
 from .logs import log_decision, log_lost, log_order
 from .orders import HELD, MAX_QUANTITY, SUBMIT, SUBMITTED, _post
-from .tables import free_slot, open_slot, order_in, position, proposed_slot, sector_in
+from .tables import free_slot, open_slot, order_in, position, proposed_slot
 
 APPROVED, SHRUNK, REFUSED = 0, 1, 2
 _POSITION, _SECTOR, _GROSS = int(Reason.POSITION_LIMIT), int(Reason.SECTOR_LIMIT), int(Reason.GROSS_LIMIT)
@@ -85,30 +85,13 @@ def _exposure(held: Any) -> float:
 
 
 @kernel
-def _gross_elsewhere(world: Any, instrument: int) -> float:
-    """Return the gross exposure of all other instruments, resting orders counted as filled."""
-    total = float(world.gross) - abs(position(world, instrument).value)
-    world.stamp += 1
-    position(world, instrument).stamp = world.stamp
-    for k in range(world.n_open):
-        other = position(world, order_in(world, open_slot(world, k).slot).instrument)
-        if other.stamp != world.stamp:
-            other.stamp = world.stamp
-            total += _exposure(other) - abs(other.value)
-    return total
-
-
-@kernel
-def _sector_elsewhere(world: Any, instrument: int, sector: int) -> float:
-    """Return the same within one sector."""
-    total = float(sector_in(world, sector).gross) - abs(position(world, instrument).value)
-    world.stamp += 1
-    position(world, instrument).stamp = world.stamp
-    for k in range(world.n_open):
-        other = position(world, order_in(world, open_slot(world, k).slot).instrument)
-        if other.stamp != world.stamp and other.sector == sector:
-            other.stamp = world.stamp
-            total += _exposure(other) - abs(other.value)
+def _gross_elsewhere(world: Any, instrument: int, sector: int) -> float:
+    """Return the gross exposure of all other instruments (of one sector, unless that is -1), resting orders counted as filled."""
+    total = 0.0
+    for i in range(world.n_instruments):
+        other = position(world, i)
+        if (other.quantity | other.buys | other.sells) != 0 and i != instrument and (sector < 0 or other.sector == sector):
+            total += _exposure(other)
     return total
 
 
@@ -121,30 +104,42 @@ def _bound(world: Any, allowed: float, room: float, code: int, limit: float, val
 
 
 @kernel
+def _blocked(world: Any, order: Any, held: Any, after: int) -> int:
+    """Return the reason why no order may enlarge this position now, or 0; `after` lots would lie on that side."""
+    if world.equity <= 0:
+        _verdict(world, _EQUITY, 0.0, world.equity / 1e6)
+    elif world.kill != 0:
+        _verdict(world, _KILL, 0.0, 0.0)
+    elif world.loss_halt != 0:
+        _verdict(world, _LOSS, world.limits.max_daily_loss, 1.0 - world.equity / world.session_equity)
+    elif order.quantity < 0 and (held.shortable == 0 or world.limits.allow_short == 0):
+        _verdict(world, _SHORT, 0.0, -after / held.lots)
+    return world.judged
+
+
+@kernel
 def _increase(world: Any, order: Any, held: Any, already: int, size: int) -> int:
     """Return how many of `size` lots that enlarge a position the limits allow; `already` lots lie on that side."""
-    limits, equity = world.limits, float(world.equity)
-    lot = float(held.mark) / held.lots
-    if equity <= 0.0:
-        return _verdict(world, _EQUITY, 0.0, equity / 1e6)
-    if world.kill != 0:
-        return _verdict(world, _KILL, 0.0, 0.0)
-    if world.loss_halt != 0:
-        return _verdict(world, _LOSS, limits.max_daily_loss, 1.0 - equity / world.session_equity)
-    if order.quantity < 0 and (held.shortable == 0 or limits.allow_short == 0):
-        return _verdict(world, _SHORT, 0.0, -(already + size) / held.lots)
+    if _blocked(world, order, held, already + size) != 0:
+        return 0
+    limits, mark = world.limits, float(held.mark)
+    # In units of lots × micros, so that an order within all limits is judged without a division.
+    worth, after, equity = size * mark, (already + size) * mark, float(world.equity) * held.lots
+    gross = _gross_elsewhere(world, order.instrument, -1) * held.lots if limits.max_gross < _UNBOUNDED else 0.0
+    in_sector = held.sector >= 0 and limits.max_sector < _UNBOUNDED
+    sector = _gross_elsewhere(world, order.instrument, held.sector) * held.lots if in_sector else 0.0
+    within = worth <= limits.max_order * equity and after <= limits.max_position * equity
+    if within and gross + after <= limits.max_gross * equity and (not in_sector or sector + after <= limits.max_sector * equity):
+        return size
     allowed = float(size)
-    worth, after = size * lot / equity, (already + size) * lot / equity
-    allowed = _bound(world, allowed, limits.max_order * equity / lot, _SIZE, limits.max_order, worth)
-    allowed = _bound(world, allowed, limits.max_position * equity / lot - already, _POSITION, limits.max_position, after)
-    if limits.max_gross < _UNBOUNDED:
-        others = _gross_elsewhere(world, order.instrument)
-        room = (limits.max_gross * equity - others) / lot - already
-        allowed = _bound(world, allowed, room, _GROSS, limits.max_gross, others / equity + after)
-    if held.sector >= 0 and limits.max_sector < _UNBOUNDED:
-        others = _sector_elsewhere(world, order.instrument, held.sector)
-        room = (limits.max_sector * equity - others) / lot - already
-        allowed = _bound(world, allowed, room, _SECTOR, limits.max_sector, others / equity + after)
+    allowed = _bound(world, allowed, limits.max_order * equity / mark, _SIZE, limits.max_order, worth / equity)
+    room = limits.max_position * equity / mark - already
+    allowed = _bound(world, allowed, room, _POSITION, limits.max_position, after / equity)
+    room = (limits.max_gross * equity - gross) / mark - already
+    allowed = _bound(world, allowed, room, _GROSS, limits.max_gross, (gross + after) / equity)
+    if in_sector:
+        room = (limits.max_sector * equity - sector) / mark - already
+        allowed = _bound(world, allowed, room, _SECTOR, limits.max_sector, (sector + after) / equity)
     return size if allowed >= size else np.int64(np.floor(allowed))
 
 

@@ -103,7 +103,9 @@ class Runner:
         """
         batch = np.ascontiguousarray(batch)
         if batch.dtype != EVENT:
-            raise EngineError(f"Runner.feed got dtype {batch.dtype}, expected events.EVENT: build the batch with events.empty")
+            raise EngineError(
+                f"Runner.feed got dtype {batch.dtype}, expected events.EVENT: build the batch with events.empty"
+            )
         if self._memory is None:
             self._run(batch, 0, len(batch))
             return
@@ -177,7 +179,9 @@ class Runner:
             if strategy.is_kernel:
                 self._set(k, job, strategy, me, name, value)
         header = self.world.header
-        header.digest = np.uint64((int(header.digest) * 0x9E3779B185EBCA87 + int.from_bytes(seal.digest(), "little")) & _M64)
+        header.digest = np.uint64(
+            (int(header.digest) * 0x9E3779B185EBCA87 + int.from_bytes(seal.digest(), "little")) & _M64
+        )
 
     def _set(self, k: int, job: Job, strategy: Any, me: Any, name: str, value: NDArray[Any]) -> None:
         if name in (strategy.me_dtype.names or ()) and name != "rows":
@@ -206,7 +210,16 @@ class Runner:
                         continue
                 j = self._drive(events, j, j + 1, bars, begin)
 
-    def _drive(self, events: Events, start: int, stop: int, bars: list[Any] | None = None, begin: int = 0, *, silent: bool = False) -> int:
+    def _drive(
+        self,
+        events: Events,
+        start: int,
+        stop: int,
+        bars: list[Any] | None = None,
+        begin: int = 0,
+        *,
+        silent: bool = False,
+    ) -> int:
         """Drive the world until `stop`, emptying logs and calling Python where it waits for it."""
         j, words, waits, error = start, self._words, self._field["waits"], self._field["error"]
         where, output = address(events), self.output
@@ -364,7 +377,7 @@ class Runner:
             strategy.on_hand_over(self._handed)
         else:
             i = int(event["instrument"])
-            code = int(event["timer"]) if kind == TIMER else kind
+            code = int(event["timer"]) % TIMERS_PER_SLEEVE if kind == TIMER else kind
             notice = Notice(self.symbols[i] if i >= 0 else "", int(event["ts_available"]), code)
             (strategy.on_timer if kind == TIMER else strategy.on_status)(notice)
 

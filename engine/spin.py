@@ -17,10 +17,9 @@ from .broker.desk import observe
 from .compile import callback, kernel
 from .digest import absorb_mark
 from .events import BAR, CLOSE, SLICE_AFTER
-from .ledger import mark_to
 from .logs import log_equity
-from .money import to_micros
-from .step import BEGIN, NET, SETTLE, SLICES, adjusted
+from .money import SMALL_PRICE, SMALL_QUANTITY, notional, to_micros
+from .step import BEGIN, NET, SETTLE, adjusted
 from .tables import broker_at, event_at, output_at, position, sleeve_of, world_at
 
 ENTRY = types.void(types.int64, types.int64, types.int64)
@@ -88,7 +87,8 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
         world, out = world_at(world_address, 0), output_at(out_address, 0)
         me = me_at(world_address + sleeve_of(world, 0).off_state, 0)
         j, stop, trade_from, every_slice = world.cursor, world.queue, world.trade_from, out.equity_every_slice
-        begin, slices, marks, tracks = j, 0, world.marks, world.track
+        # Only this loop writes these meanwhile, so they need not be read back from memory at every bar.
+        begin, slices, marks, equity, floor, tracks = j, 0, world.marks, world.equity, world.loss_floor, world.track
         world.sleeve = 0
         while j < stop:
             event = event_at(events, j)
@@ -103,16 +103,22 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
                 observe(broker_at(out.broker, 0), event)
             price = to_micros(event.close)
             if price > 0:
-                mark_to(world, held, price)
+                held.mark = price
+                quantity = held.quantity
+                if quantity != 0:
+                    if held.lots == 1 and -SMALL_QUANTITY < quantity < SMALL_QUANTITY and price < SMALL_PRICE:
+                        value = quantity * price
+                    else:
+                        value = notional(quantity, price, held.lots)
+                    equity += value - held.value
+                    held.value = value
+                    world.equity = equity
             on_bar(world, me, rows(me, event.instrument), adjusted(world, held, event))
             if world.busy:
                 world.phase = SETTLE
                 break
             if event.flags & SLICE_AFTER:
-                if world.roll:
-                    world.phase = SLICES
-                    break
-                if world.equity < world.loss_floor:
+                if equity < floor:
                     world.loss_halt = 1
                 on_slice(world, me, event)
                 if world.busy:
@@ -120,7 +126,7 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
                     break
                 if now >= trade_from:
                     slices += 1
-                    marks = absorb_mark(marks, now, world.equity)
+                    marks = absorb_mark(marks, now, equity)
                     if every_slice:
                         log_equity(out, world)
                         if out.full:

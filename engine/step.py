@@ -25,6 +25,7 @@ from .digest import absorb_mark
 from .events import (
     BAR, CLOSE, HAND_OVER, LIST, ORDER, QUOTE, SESSION_CLOSE, SLICE, SLICE_AFTER, TIMER, TRADE,
 )  # fmt: skip
+from .jobs import TIMERS_PER_SLEEVE
 from .ledger import mark_to, pay_dividends
 from .logs import collect_series, log_equity, log_session
 from .money import to_micros
@@ -160,11 +161,15 @@ def _which(kind: int) -> int:
 
 @kernel
 def _callbacks(world: Any, table: int, event: Any, which: int) -> bool:
-    """Call every sleeve from the cursor on; False where Python must take the one before the cursor."""
+    """Call every sleeve from the cursor on; False where Python must take the one before the cursor.
+
+    Timers and hand-overs are their owner's alone.
+    """
+    owner = event.timer // TIMERS_PER_SLEEVE if which == ON_TIMER or which == ON_HAND_OVER else -1
     while world.cursor < world.n_sleeves:
         k = world.cursor
         world.cursor += 1
-        if not _call(world, table, k, which, event):
+        if (owner < 0 or owner == k) and not _call(world, table, k, which, event):
             return False
     world.cursor = 0
     return True
@@ -286,5 +291,3 @@ def drive(world_at_: int, broker_at_: int, events: int, start: int, stop: int, t
             break
         j += 1
     return np.int64(j)
-
-

@@ -54,12 +54,15 @@ class KernelStrategy:
         A bar or close; a quote or trade. Prices are forward-adjusted. Reads only this event and its own state.
     on_slice, on_order, on_timer, on_hand_over, on_status : kernel ``f(world, me, event)``
         Everything for a time is in; an order of its own changed; a timer; a job's result; a corporate action or change of status.
+        ``event.timer % TIMERS_PER_SLEEVE`` numbers a strategy's schedules, those of its jobs first, then its timers.
     warmup : callable
         From the parameters to the number of bars of each instrument that it must have seen before it decides.
     series : sequence of str
         Names of what it records; `record(world, k, value)` records the k-th.
-    jobs : sequence
+    jobs : sequence of Job
         Scheduled Python jobs, see `engine/jobs.py`.
+    timers : sequence of Schedule
+        When `on_timer` is called beside the jobs' schedules.
     """
 
     name: str
@@ -77,6 +80,7 @@ class KernelStrategy:
     warmup: Callable[[Mapping[str, Any]], int] = lambda parameters: 0
     series: Sequence[str] = ()
     jobs: Sequence[Any] = ()
+    timers: Sequence[Any] = ()
 
     is_kernel = True
 

@@ -33,9 +33,6 @@ sleeve_of = table(r.SLEEVE, r.WORLD, "off_sleeves")
 due = table(r.DIVIDEND_DUE, r.WORLD, "off_dividends")
 """``due(world, k)``: the k-th dividend that is due."""
 
-sector_in = table(r.SECTOR, r.WORLD, "off_sectors")
-"""``sector_in(world, k)``: the gross value held in a sector."""
-
 series_row = table(r.SERIES_LOG, r.WORLD, "off_series")
 """``series_row(world, k)``: the k-th value recorded since the last collection."""
 

@@ -116,11 +116,13 @@ def apply_update(world: Any, out: Any, event: Any, note: Any) -> int:
     if code == _FILL:
         _apply_fill(world, out, order, event, note)
         return sleeve
-    absorb(world, order.id, code, event.reason, event.ts_event)
     if code == _ACCEPTED:
+        # Not in the digest: brokers differ in whether and when they acknowledge, and nothing is decided by it.
         if order.status == _IS_SUBMITTED:
             order.status = _IS_ACCEPTED
-    elif code == _ACTIVATED:
+        return sleeve
+    absorb(world, order.id, code, event.reason, event.ts_event)
+    if code == _ACTIVATED:
         _resize(world, order, event.quantity, order.limit, order.stop)
     elif code == _REPLACED:
         _resize(world, order, event.quantity - order.filled, event.price, event.fee)

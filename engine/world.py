@@ -22,7 +22,7 @@ from .orders import MAX_SERIES_ROWS
 from .risk import start_session
 from .settings import Costs, Settings
 from .sleeves import unbooked
-from .step import ENTRIES, PYTHON, drive
+from .step import ENTRIES, ON_ORDER, PYTHON, drive
 from .strategy import START
 from .tables import world_at
 
@@ -147,7 +147,6 @@ class World:
             "off_sleeves": layout.add(r.SLEEVE, k),
             "off_books": layout.add(r.BOOK, n * k),
             "off_dividends": layout.add(r.DIVIDEND_DUE, slots),
-            "off_sectors": layout.add(r.SECTOR, max(len(self.sectors), 1)),
             "off_series": layout.add(r.SERIES_LOG, MAX_SERIES_ROWS),
         }
         byte = np.dtype("u1")
@@ -169,7 +168,7 @@ class World:
         for name, offset in self._offsets.items():
             w[name] = offset
         w.n_instruments, w.n_slots, w.n_sleeves = len(self.instruments), slots, len(self.sleeves)
-        w.n_sectors, w.n_free, w.next_order, w.next_group = len(self.sectors), slots, 1, 1
+        w.n_free, w.next_order, w.next_group = slots, 1, 1
         w.cash = w.equity = w.initial_cash = cash
         w.trade_from, w.seed, w.digest, w.marks = trade_from, seed, 1, 2
         w.kill, w.dividends_adjust = self.settings.risk.kill, self.settings.execution.dividends_adjust
@@ -248,6 +247,8 @@ class World:
                 if which != START:
                     self.table[k * ENTRIES + which] = compiled.address
             self._start_rows(k, strategy)
+        # Acknowledgements are made only where somebody listens; they are no part of the digest.
+        self.broker.acknowledges = bool(self.table.reshape(-1, ENTRIES)[:, ON_ORDER].any())
 
     def _start_rows(self, k: int, strategy: Any) -> None:
         function = strategy.entries[START]

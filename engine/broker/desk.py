@@ -37,7 +37,8 @@ def _submit(world: Any, broker: Any, slot: int) -> None:
     own.exit, own.sibling = order.exit, order.sibling
     own.child_target, own.child_stop = order.child_target, order.child_stop
     append(broker, slot)
-    emit(broker, order.instrument, slot, order.id, ACCEPTED, 0, own.eligible, own.eligible)
+    if broker.acknowledges:
+        emit(broker, order.instrument, slot, order.id, ACCEPTED, 0, own.eligible, own.eligible)
 
 
 @kernel

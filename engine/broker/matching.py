@@ -44,10 +44,9 @@ def _lots_within(share: float, volume: float, lots: int) -> int:
 
 @kernel
 def _both_sides(tape: Any, open_: float, high: float, low: float, close: float) -> None:
-    tape.buy_open = tape.sell_open = to_micros(open_)
-    tape.buy_high = tape.sell_high = to_micros(high)
-    tape.buy_low = tape.sell_low = to_micros(low)
-    tape.buy_close = tape.sell_close = to_micros(close)
+    first, highest, lowest, last = to_micros(open_), to_micros(high), to_micros(low), to_micros(close)
+    tape.buy_open, tape.buy_high, tape.buy_low, tape.buy_close = first, highest, lowest, last
+    tape.sell_open, tape.sell_high, tape.sell_low, tape.sell_close = first, highest, lowest, last
 
 
 @kernel
@@ -216,7 +215,7 @@ def _execute(broker: Any, place: Any, slot: int, where: int, quantity: int) -> N
     half = 0.0 if passive or tape.quoted else spread(broker, base)
     push = 0.0 if passive else impact(broker, place, quantity, base, tape.volume)
     price = base
-    if half + push > 0.0 or base % place.tick != 0:
+    if half + push > 0.0 or (place.tick != 1 and base % place.tick != 0):
         price = max(_on_tick(base + sign * (half + push), sign, place.tick), place.tick)
     if (order.type == LIMIT or order.type == STOP_LIMIT) and (price - order.limit) * sign > 0:
         price = order.limit
