@@ -24,6 +24,7 @@ EPILOG = (
 )
 INTERRUPTED = 130
 PERCENT = 100
+WIDE = 200
 
 app = typer.Typer(
     name="lockstep",
@@ -173,6 +174,140 @@ def scenarios(json: Json = False) -> None:
     _print_table(["Scenario", "Data", "What"], [[each.name, ", ".join(each.data.names), each.title] for each in found])
 
 
+@app.command(epilog=EPILOG)
+def new(
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and _; a folder of this name is made.")],
+) -> None:
+    """Write a small strategy, its scenario and its test, which run at once."""
+    from lockstep.scenarios.starter import write_starter
+
+    folder = write_starter(name, Path())
+    for file in sorted(folder.iterdir()):
+        typer.echo(f"wrote {file}")
+    typer.echo(f"run it:  lockstep backtest {name}")
+    typer.echo(f"test it: pytest {name}")
+
+
+@data_app.callback(invoke_without_command=True)
+def data_root(context: typer.Context) -> None:
+    """Show the help where no command is given."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+@data_app.command("list", epilog=EPILOG)
+def data_list(catalog: CatalogRoot = None, json: Json = False) -> None:
+    """List the datasets, with those that are built when first needed."""
+    from lockstep.data.commands import list_datasets
+
+    rows = list_datasets(_catalog(catalog))
+    if json:
+        for row in rows:
+            _print_json(row)
+        return
+    keys = ("dataset", "symbols", "rows", "first", "last", "timeframe", "adjusted", "kind")
+    shown = [[_shown(row.get(key, ""))[: 10 if key in ("first", "last") else None] for key in keys] for row in rows]
+    _print_table([key.capitalize() for key in keys], shown, numbers=frozenset({1, 2}))
+
+
+@data_app.command("show", epilog=EPILOG)
+def data_show(
+    name: Annotated[str, typer.Argument(help="A dataset.")],
+    symbol: Annotated[list[str] | None, typer.Option(help="Only this symbol; may be given several times.")] = None,
+    start: Annotated[str | None, typer.Option(help="First day.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day.")] = None,
+    rows: Annotated[int, typer.Option(min=0, max=100_000, help="Rows from the beginning and from the end.")] = 5,
+    catalog: CatalogRoot = None,
+    json: Json = False,
+) -> None:
+    """Show what a dataset is, its instruments, and its first and last rows."""
+    from lockstep.data.commands import show
+
+    found = show(_catalog(catalog), name, symbol, start, end, rows)
+    if json:
+        _print_json(found)
+        return
+    _print_table(["", name], [[key, _shown(value)] for key, value in found["facts"].items() if key != "dataset"])
+    keys = ("symbol", "name", "sector", "rows")
+    _print_table(
+        [key.capitalize() for key in keys],
+        [[_shown(each.get(key, "")) for key in keys] for each in found["instruments"]],
+        numbers=frozenset({3}),
+    )
+    if found["rows"]:
+        names = [name for name in found["rows"][0] if name != "ts_open"]
+        _print_table(
+            names, [[_shown(row[key]) for key in names] for row in found["rows"]], frozenset(range(2, len(names)))
+        )
+
+
+@data_app.command("check", epilog=EPILOG)
+def data_check(
+    name: Annotated[str, typer.Argument(help="A dataset.")], catalog: CatalogRoot = None, json: Json = False
+) -> None:
+    """Check a dataset's files and rows against every rule; exit code 3 if a file is damaged."""
+    from lockstep.data.commands import check_dataset
+
+    found = check_dataset(_catalog(catalog), name)
+    if json:
+        for finding in found:
+            _print_json(finding.model_dump())
+    elif found:
+        rows = [[f.rule, f.severity, f"{f.count:,}", f.detail, "; ".join(f.examples[:2])] for f in found]
+        _print_table(["Rule", "Severity", "Count", "What", "Such as"], rows, frozenset({2}))
+    else:
+        typer.echo(f"{name}: nothing found")
+    if any(finding.rule == "damaged" for finding in found):
+        raise typer.Exit(3)
+
+
+@data_app.command("import", epilog=EPILOG)
+def data_import(
+    name: Annotated[str, typer.Argument(help="Name of the dataset; for `bundled` that of the bundled one.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or a folder to import.")] = None,
+    importer: Annotated[
+        str, typer.Option("--as", help="What reads them: table, daily, lean, synthetic or bundled.")
+    ] = "table",
+    declaration: Annotated[
+        Path | None, typer.Option(help="A TOML file with the options: zone, label, timeframe, adjusted, source ….")
+    ] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One option, such as zone=UTC.")
+    ] = None,
+    catalog: CatalogRoot = None,
+    json: Json = False,
+) -> None:
+    """Import a dataset; what is wrong and not declared refuses it, and the old data stays."""
+    from lockstep.data.commands import import_dataset
+    from lockstep.scenarios.loading import apply_override, parse, read_text
+
+    given = parse(read_text(declaration), str(declaration)) if declaration else {}
+    for option in options or ():
+        apply_override(given, option)
+    if paths:
+        given["paths"] = paths
+    made = import_dataset(_catalog(catalog), name, importer, **given)
+    if json:
+        _print_json(made.model_dump(mode="json", exclude={"files"}))
+        return
+    typer.echo(f"{made.name}: {made.rows:,} rows of {len(made.instruments)} instruments, hash {made.hash[:12]}")
+
+
+def _shown(value: Any) -> str:
+    if hasattr(value, "strftime"):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    if isinstance(value, list | tuple | dict):
+        return f"{len(value)}" if value else ""
+    return str(value)
+
+
 def _interpret() -> None:
     """Have kernels interpreted; where the compiler is loaded already, begin anew."""
     if os.environ.get("NUMBA_DISABLE_JIT") == "1":
@@ -207,18 +342,21 @@ def _print_table(header: list[str], rows: list[list[str]], numbers: frozenset[in
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(header):
-        table.add_column(name, justify="right" if place in numbers else "left", overflow="fold")
+        justify: Any = "right" if place in numbers else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=place < len(header) - 1)
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False).print(table)
+    # A pipe has no width of its own; 80 columns would tear tables apart.
+    Console(highlight=False, width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 class _Console:
     """Progress on the error stream while runs go on, results on the standard stream."""
 
     def __init__(self, *, json: bool) -> None:
-        self._json, self._rows, self._bar, self._task = json, [], None, None
-        self._window = (0, 1)
+        self._json, self._bar, self._task, self._window = json, None, None, (0, 1)
+        self._rows: list[list[str]] = []
+        self._places: list[str] = []
 
     def __enter__(self) -> "_Console":
         if sys.stderr.isatty() and os.environ.get("NUMBA_DISABLE_JIT") != "1":
@@ -230,7 +368,9 @@ class _Console:
         if self._bar is not None:
             self._bar.stop()
         if self._rows:
-            _print_table(list(_COLUMNS), self._rows, numbers=frozenset(range(1, 8)))
+            _print_table(list(_COLUMNS), self._rows, numbers=frozenset(range(1, 7)))
+            for place in self._places:
+                typer.echo(place)
 
     def begins(self, plan: Any) -> None:
         self._window = (plan.window.replay_from, max(plan.window.last, plan.window.replay_from + 1))
@@ -247,6 +387,8 @@ class _Console:
             _print_json(_summary(result))
         else:
             self._rows.append(_row(result))
+            report_file = result.path / "report.html"
+            self._places.append(str(report_file if report_file.exists() else result.path))
 
     def failed(self, name: str, error: Exception) -> None:
         _complain(f"{name}: {error}")
@@ -268,14 +410,13 @@ def _progress_bar() -> Any:
     return Progress(text, BarColumn(), TaskProgressColumn(), Rate(), console=Console(stderr=True), transient=True)
 
 
-_COLUMNS = ("Scenario", "Return", "Sharpe", "Drawdown", "Orders", "Fills", "Events/s", "Seconds", "Digest", "Run")
+_COLUMNS = ("Scenario", "Return", "Sharpe", "Drawdown", "Orders", "Fills", "Events/s", "Digest")
 
 
 def _row(result: "RunResult") -> list[str]:
     from lockstep.reports import load, statistics
 
     found, counts = statistics(load(result.path)), result.outcome.counts
-    file = result.path / "report.html"
     return [
         result.manifest["scenario"],
         f"{found['total_return'] * PERCENT:+,.1f} %",
@@ -284,9 +425,7 @@ def _row(result: "RunResult") -> list[str]:
         f"{counts['orders']:,}",
         f"{counts['fills']:,}",
         f"{result.manifest['events_per_second'] or 0:,}",
-        f"{result.manifest['seconds']:.2f}",
-        result.outcome.digest[:12],
-        str(file if file.exists() else result.path),
+        result.outcome.digest[:8],
     ]
 
 

@@ -13,6 +13,11 @@ default:
 backtest *ARGS: (setup "run")
     "{{ bin }}/lockstep" backtest "$@"
 
+# Write a small strategy, its scenario and its test into a folder of that name
+[no-exit-message]
+new NAME: (setup "run")
+    "{{ bin }}/lockstep" new "$1"
+
 # Run the tests; arguments go to pytest
 [no-exit-message]
 test *ARGS: (setup "dev")

@@ -1,7 +1,7 @@
 """A universe that changes over time: who is in it, told to the engine as status events.
 
-`LEAVE` lets a symbol only be reduced, `JOIN` lets it be traded again. A symbol that is listed, be it at the start of the
-replay, while it is outside the universe leaves at once.
+`LEAVE` lets a symbol only be reduced, `JOIN` lets it be traded again. A symbol that is listed while it is outside the
+universe, be it at the start of the replay, leaves at once.
 """
 
 import csv

@@ -6,6 +6,7 @@
 4. The feed is opened on that window, with the timers that the strategies' schedules ask for.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from lockstep.data.calendar import ALWAYS, Sessions, iso_date
 from lockstep.data.catalog import Catalog, Dataset
 from lockstep.data.declaration import Declaration
 from lockstep.data.feed import Replay, instant
+from lockstep.data.frames import FrameFeed
 from lockstep.engine.errors import ConfigError
 from lockstep.engine.events import Events
 from lockstep.engine.instruments import Instrument
@@ -25,6 +27,7 @@ from lockstep.engine.world import Sleeve, World
 
 from . import membership, shocks
 from .durations import nanoseconds
+from .frames import Clip
 from .lookup import find_strategy
 from .schema import Data, Scenario
 from .schema import Sleeve as SleeveTable
@@ -126,7 +129,13 @@ class Plan:
         return 365 if self.feed.sessions.calendar == ALWAYS else 252
 
 
-def make_plan(scenario: Scenario, catalog: Catalog, folder: Path | None = None, batch_rows: int = 65_536) -> Plan:
+def make_plan(
+    scenario: Scenario,
+    catalog: Catalog,
+    folder: Path | None = None,
+    batch_rows: int = 65_536,
+    sleeves: tuple[Sleeve, ...] = (),
+) -> Plan:
     """Lay out the run of a scenario.
 
     Parameters
@@ -139,6 +148,8 @@ def make_plan(scenario: Scenario, catalog: Catalog, folder: Path | None = None, 
         Where its strategies' dotted names are looked up first.
     batch_rows : int
         Events a batch; results do not depend on it.
+    sleeves : tuple of Sleeve
+        The strategies themselves, where they are not to be found by name.
 
     Raises
     ------
@@ -146,7 +157,7 @@ def make_plan(scenario: Scenario, catalog: Catalog, folder: Path | None = None, 
         If a dataset, symbol or strategy is not to be found, or nothing is left to trade.
     """
     data, execution = scenario.data, scenario.execution
-    sleeves = resolve_sleeves(scenario.every_sleeve, folder)
+    sleeves = sleeves or resolve_sleeves(scenario.every_sleeve, folder)
     needed = {*data.names, scenario.benchmark.dataset} - {""}
     bundled(catalog, needed)
     datasets = [catalog.dataset(name) for name in data.names]
@@ -161,9 +172,64 @@ def make_plan(scenario: Scenario, catalog: Catalog, folder: Path | None = None, 
     }
     symbols = _symbols(scenario)
     everything = Replay(catalog, data.names, symbols, **options)
-    window, warnings = lay_out(data, everything, warmup_sessions(data, sleeves, datasets, everything.sessions))
+    warmup = _warmup(data, sleeves, [dataset.manifest.timeframe for dataset in datasets], everything.sessions)
+    window, warnings = lay_out(data, everything, warmup)
     feed = Replay(catalog, data.names, symbols, window.replay_from, **options)
     return Plan(scenario, feed, window, sleeves, feed.describe(), catalog, warnings)
+
+
+def make_frame_plan(scenario: Scenario, feed: FrameFeed, sleeves: tuple[Sleeve, ...], batch_rows: int = 65_536) -> Plan:
+    """Lay out the run of strategies on data that are already in memory.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Everything but data and strategies is taken from it.
+    feed : FrameFeed
+        The market.
+    sleeves : tuple of Sleeve
+        The strategies.
+    batch_rows : int
+        Events a batch; results do not depend on it.
+
+    Raises
+    ------
+    LockstepError
+        If nothing is left to trade.
+    """
+    grace = nanoseconds(scenario.execution.grace)
+    feed.batch_rows = batch_rows
+    until = instant(scenario.data.end, feed.sessions.zone, LATEST, 1)
+    everything = Clip(feed, -LATEST, until, grace)
+    warmup = _warmup(scenario.data, sleeves, [feed.source.declaration.timeframe], feed.sessions)
+    window, warnings = lay_out(scenario.data, everything, warmup)
+    clip = Clip(feed, window.replay_from, until, grace)
+    return Plan(scenario, clip, window, sleeves, [_described(feed, everything)], None, warnings)
+
+
+def _described(feed: FrameFeed, everything: Clip) -> dict[str, Any]:
+    """Return what the manifest says of data in memory."""
+    declaration = feed.source.declaration
+    return {
+        "dataset": "DataFrame",
+        "kind": declaration.kind,
+        "hash": hashlib.sha256(everything.events.tobytes()).hexdigest(),
+        "rows": len(feed.source.rows),
+        "first": _iso(everything.first),
+        "last": _iso(everything.last),
+        "adjusted": declaration.adjusted,
+        "source": declaration.source,
+        "licence": declaration.licence,
+        "synthetic": declaration.synthetic,
+        "survivorship": "",
+        "findings": [
+            {"rule": finding.rule, "count": finding.count, "detail": finding.detail} for finding in feed.findings
+        ],
+    }
+
+
+def _iso(ts: int) -> str:
+    return str(np.datetime64(ts, "ns").astype("datetime64[s]"))
 
 
 def _symbols(scenario: Scenario) -> list[str] | None:
@@ -214,12 +280,12 @@ def _delays(delays: Mapping[str, str], names: Sequence[str]) -> dict[str, int]:
     return {name: nanoseconds(delay) for name, delay in delays.items()}
 
 
-def warmup_sessions(data: Data, sleeves: Sequence[Sleeve], datasets: Sequence[Dataset], sessions: Sessions) -> int:
+def _warmup(data: Data, sleeves: Sequence[Sleeve], timeframes: Sequence[str], sessions: Sessions) -> int:
     """Return how many sessions are replayed before trading begins: declared, or enough for every strategy's bars."""
     if data.warmup != "auto":
         return int(data.warmup)
     bars = max(int(sleeve.strategy.warmup(sleeve.parameters)) for sleeve in sleeves)
-    spans = [bar_length(dataset.manifest.timeframe) for dataset in datasets]
+    spans = [bar_length(timeframe) for timeframe in timeframes]
     length = int(np.median(sessions.close - sessions.open))
     # What has several timeframes waits for the longest; a session holds at least one bar.
     per_session = max(1, min((length // span for span in spans if span), default=1))

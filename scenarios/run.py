@@ -9,6 +9,7 @@ from typing import Any
 from lockstep.data.catalog import Catalog
 from lockstep.data.feed import Replay
 from lockstep.engine.errors import ConfigError
+from lockstep.engine.orders import SERIES_PER_SLEEVE
 from lockstep.engine.runner import Runner
 from lockstep.engine.world import World
 
@@ -111,7 +112,11 @@ def execute(
 def columns(plan: Plan) -> Columns:
     """Return the names behind a plan's numbers."""
     instruments = plan.feed.instruments
-    series = [name for sleeve in plan.sleeves for name in sleeve.strategy.series]
+    series: list[str] = []
+    for sleeve in plan.sleeves:
+        names = sleeve.strategy.series
+        series += [f"{sleeve.name}: {name}" if len(plan.sleeves) > 1 else name for name in names]
+        series += [""] * (SERIES_PER_SLEEVE - len(names))
     return Columns(
         [instrument.symbol for instrument in instruments],
         [instrument.lots_per_unit for instrument in instruments],
