@@ -10,7 +10,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from . import records as r
-from .arena import INTERPRETED, Layout, address, allocate
+from .arena import INTERPRETED, Layout, address, allocate, registered
 from .codes import Reason
 from .compile import callback, kernel
 from .digest import text
@@ -134,7 +134,8 @@ class World:
         self._drive = _callable(drive, 7)
 
     def _plan(self) -> None:
-        n, k, slots = len(self.instruments), len(self.sleeves), self.settings.account.max_orders
+        n, k = len(self.instruments), len(self.sleeves)
+        self.slots = slots = self.settings.account.slots(n)
         self.sectors = sorted({i.sector for i in self.instruments if i.sector})
         layout = Layout(r.WORLD)
         self._offsets = {
@@ -163,7 +164,7 @@ class World:
         self.broker = _header(self.broker_block, r.BROKER)
 
     def _fill_world(self, trade_from: int, seed: int) -> None:
-        w, slots, cash = self.header, self.settings.account.max_orders, round(self.settings.account.cash * MICROS)
+        w, slots, cash = self.header, self.slots, round(self.settings.account.cash * MICROS)
         w.schema, w.size = r.SCHEMA, len(self.block)
         for name, offset in self._offsets.items():
             w[name] = offset
@@ -201,7 +202,7 @@ class World:
 
     def _fill_state(self, k: int, sleeve: Sleeve) -> None:
         me = self.me(k)
-        if me is None:
+        if me is None or not sleeve.strategy.is_kernel:
             return
         me["rows"] = sleeve.strategy.rows_offset
         for name, value in sleeve.parameters.items():
@@ -213,7 +214,7 @@ class World:
         b.fill_on_touch, b.cancel_on_split = execution.fill_on_touch, execution.cancel_on_split
         for name, offset in self._broker_offsets.items():
             b[name] = offset
-        n, slots = len(self.instruments), self.settings.account.max_orders
+        n, slots = len(self.instruments), self.slots
         b.n_instruments, b.n_slots, b.queue_size = n, slots, 4 * slots + n + 16
         b.track, b.volume_share = self.header.track, execution.volume_share
         self._fill_costs(costs)
@@ -251,16 +252,16 @@ class World:
         self.broker.acknowledges = bool(self.table.reshape(-1, ENTRIES)[:, ON_ORDER].any())
 
     def _start_rows(self, k: int, strategy: Any) -> None:
-        function = strategy.entries[START]
-        where = address(self.block)
-        if INTERPRETED:
-            from .arena import _functions
-
-            run = _functions[function.address - 1]
-        else:
-            run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(function.address)
+        start, where = self.row_starter(strategy.entries[START]), address(self.block)
         for i in range(len(self.instruments)):
-            run(where, where + self._states[k], i)
+            start(where, where + self._states[k], i)
+
+    @staticmethod
+    def row_starter(entry: Any) -> Any:
+        """Return the function ``f(world, me, instrument)`` of addresses that starts a row."""
+        if INTERPRETED:
+            return registered(entry.address)
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(entry.address)
 
     @property
     def positions(self) -> Any:
