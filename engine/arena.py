@@ -115,8 +115,13 @@ def register(function: Callable[..., Any]) -> int:
     return len(_functions)
 
 
+def registered(handle: int) -> Callable[..., Any]:
+    """Return the function behind a handle of `register`."""
+    return _functions[int(handle) - 1]
+
+
 def _call_interpreted(where: int, a: int, b: int, c: int) -> None:
-    _functions[int(where) - 1](a, b, c)
+    registered(where)(a, b, c)
 
 
 @intrinsic

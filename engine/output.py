@@ -26,7 +26,7 @@ class Output:
     """
 
     def __init__(self, world: World, rows: int = 65_536, *, equity_every_slice: bool = True, quiet: bool = False) -> None:
-        n, slots = len(world.instruments), world.settings.account.max_orders
+        n, slots = len(world.instruments), world.slots
         # One event may end every open order, refuse as many proposals and mark every instrument.
         reserve = 4 * slots + n * (len(world.sleeves) + 2) + 512
         self._keep = np.zeros(1, r.OUTPUT)

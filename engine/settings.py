@@ -27,14 +27,18 @@ class Account:
     cash : float
         Dollars at the start.
     max_orders : int
-        Orders that may be open at once; a proposal above it is refused with `capacity`.
+        Orders that may be open at once; a proposal above it is refused with `capacity`. 0: 64 and eight for each instrument.
     """
 
     cash: float = 1_000_000.0
-    max_orders: int = 1024
+    max_orders: int = 0
+
+    def slots(self, n_instruments: int) -> int:
+        """Return how many orders may be open at once on an account with this many instruments."""
+        return max(self.max_orders, 8) if self.max_orders else 64 + 8 * n_instruments
 
     def __post_init__(self) -> None:
-        _check(self, {"cash": (1.0, 1e12), "max_orders": (8, 1_000_000)})
+        _check(self, {"cash": (1.0, 1e12), "max_orders": (0, 1_000_000)})
 
 
 @dataclass(frozen=True, slots=True)
