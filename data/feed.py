@@ -23,7 +23,7 @@ from .catalog import Catalog, Dataset
 from .lifecycle import action_events, in_order, list_events, lived, session_events, timer_events
 from .manifest import Manifest
 from .market import Market, Window
-from .merge import add_slices, insert_rare, merge, rebatch
+from .merge import add_slices, merge, rebatch
 from .prefetch import prefetch
 from .rows import Array
 from .selection import select
@@ -113,8 +113,10 @@ class Replay:
             Market(dataset, numbers, dataset.sessions(), self.window, delay)
             for dataset, numbers, delay in zip(self.datasets, self.numbers, self.delays, strict=True)
         ]
-        pieces = insert_rare(merge(markets), self.rare())
-        return rebatch(add_slices(pieces, self.grace_ns), self.batch_rows)
+        pieces = merge(markets, self.rare(), mark=self.grace_ns == 0)
+        if self.grace_ns:
+            pieces = add_slices(pieces, self.grace_ns)
+        return rebatch(pieces, self.batch_rows)
 
     def rare(self) -> Events:
         """Return all events that are not market data, sorted."""

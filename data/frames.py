@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lockstep.engine.errors import DataError
-from lockstep.engine.events import DAY, SYNTHETIC, Events, empty
+from lockstep.engine.events import DAY, SYNTHETIC, Events
 from lockstep.engine.instruments import Instrument, canonical
 
 from .actions import Action, action_table
@@ -15,8 +15,9 @@ from .calendar import Ints, Sessions
 from .declaration import declare
 from .ingest import Prepared, prepare
 from .lifecycle import action_events, in_order, list_events, lived, session_events, timer_events
-from .market import Flagger, pack
-from .merge import add_slices, insert_rare, rebatch
+from .market import Packer
+from .merge import add_slices, merge, rebatch
+from .records import concatenate
 from .rows import Array, Rows, join
 from .source import Source
 
@@ -222,13 +223,13 @@ def _instruments(rows: Rows, source: Source, given: Sequence[Instrument] | None)
 
 def _events(prepared: Prepared, source: Source, timers: Iterable[tuple[int, int]], delay: int, grace: int) -> Events:
     rows, sessions, declaration = prepared.rows, prepared.sessions, source.declaration
-    flags = SYNTHETIC if declaration.synthetic else 0
-    market = empty(len(rows))
-    flagger = Flagger(sessions, len(rows.ids), daily=declaration.label == "session")
-    marks = flagger(rows["ts_event"], rows["code"]) | np.uint16(flags)
-    pack(market, rows.kind, rows.columns, rows["code"], np.arange(len(rows)), marks, delay)
+    numbers = np.arange(len(rows.ids), dtype=np.int32)
+    packer = Packer(rows.kind, numbers, sessions, delay, SYNTHETIC if declaration.synthetic else 0)
+    packer.daily = declaration.label == "session"
+    market = packer({**rows.columns, "instrument": rows["code"]}, 0)
     rare = in_order([*_status(rows, sessions, source, delay), timer_events(timers)])
-    return np.concatenate(list(add_slices(insert_rare([market], rare), grace)))
+    pieces = merge([market], rare, mark=grace == 0)
+    return concatenate(list(add_slices(pieces, grace) if grace else pieces))
 
 
 def _status(rows: Rows, sessions: Sessions, source: Source, delay: int) -> list[Events]:

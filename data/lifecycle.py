@@ -9,6 +9,7 @@ from lockstep.engine.events import DELIST, DIVIDEND, LIST, SESSION_CLOSE, SPLIT,
 
 from .actions import KINDS
 from .calendar import Ints, Sessions
+from .records import concatenate
 from .rows import Array
 from .writer import column
 
@@ -135,4 +136,4 @@ def timer_events(timers: Iterable[tuple[int, int]]) -> Events:
 
 def in_order(parts: list[Events]) -> Events:
     """Return all parts as one sorted array."""
-    return sort_events(np.concatenate(parts))
+    return sort_events(concatenate(parts))

@@ -2,36 +2,33 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lockstep.engine.errors import DataError
-from lockstep.engine.events import (
-    BAR,
-    CLOSE,
-    EVENT,
-    QUOTE,
-    SESSION_FIRST,
-    SESSION_LAST,
-    SYNTHETIC,
-    TRADE,
-    Events,
-)
+from lockstep.engine.events import BAR, CLOSE, EVENT, QUOTE, SYNTHETIC, TRADE, Events
 
 from .calendar import Ints, Sessions
 from .catalog import Dataset
+from .kernels import pack
 from .manifest import FileEntry, RowKind
 from .rows import Array
 from .schema import TIMES, VALUES
 from .writer import column
 
-PIECE = 16_384
-"""Rows packed at a time: small enough that the records stay in the cache between one field and the next."""
+PIECE = 65_536
+"""Rows packed at a time."""
 KINDS: dict[RowKind, int] = {"bars": BAR, "closes": CLOSE, "quotes": QUOTE, "trades": TRADE}
-FIELDS = {"price": "last"}
-"""Fields of the event whose name differs from the column's."""
+PLACES: dict[RowKind, tuple[str, ...]] = {
+    "bars": ("open", "high", "low", "close", "volume"),
+    "closes": ("", "", "", "close", ""),
+    "quotes": ("bid", "ask", "bid_size", "ask_size", ""),
+    "trades": ("price", "size", "", "", ""),
+}
+"""Columns that go into the five numbers of an event; empty for 0."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +68,17 @@ class Market:
     def __init__(self, dataset: Dataset, numbers: Array, sessions: Sessions, window: Window, delay: int) -> None:
         self.dataset, self.numbers, self.window, self.delay = dataset, numbers, window, delay
         self.kind = dataset.manifest.kind
-        self.flagger = Flagger(sessions, len(numbers), daily=dataset.manifest.label == "session")
+        self.sessions = sessions
         self.flags = SYNTHETIC if dataset.manifest.synthetic else 0
 
     def __iter__(self) -> Iterator[Events]:
-        self.flagger.reset()
+        packer = Packer(self.dataset.manifest.kind, self.numbers, self.sessions, self.delay, self.flags)
+        packer.daily = self.dataset.manifest.label == "session"
         for entry in self.dataset.manifest.files:
             if self.window.overlaps(entry.first, entry.last):
-                yield from self._file(entry)
+                yield from self._file(entry, packer)
 
-    def _file(self, entry: FileEntry) -> Iterator[Events]:
+    def _file(self, entry: FileEntry, packer: "Packer") -> Iterator[Events]:
         if self.dataset.storage.size(f"{self.dataset.folder}/{entry.path}") != entry.bytes:
             raise DataError(
                 f"dataset {self.dataset.manifest.name!r}: {entry.path} is missing or not {entry.bytes} bytes long as "
@@ -91,12 +89,12 @@ class Market:
             for group in range(file.num_row_groups):
                 count = file.metadata.row_group(group).num_rows
                 if self.window.overlaps(*_range(file, group)):
-                    events = self._group(file, group, offset)
-                    if len(events):
-                        yield events
+                    columns, start = self._columns(file, group)
+                    yield from packer(columns, offset + start)
                 offset += count
 
-    def _group(self, file: pq.ParquetFile, group: int, offset: int) -> Events:
+    def _columns(self, file: pq.ParquetFile, group: int) -> tuple[dict[str, Array], int]:
+        """Return a row group's rows inside the window, and the place of the first of them in the group."""
         names = [*TIMES[self.kind], "instrument", *VALUES[self.kind]]
         try:
             table = file.read_row_group(group, columns=names, use_threads=False)
@@ -106,124 +104,64 @@ class Market:
             ) from error
         columns = {name: column(table, name) for name in names}
         part = self.window.rows(columns["ts_event"], self.kind)
-        columns = {name: values[part] for name, values in columns.items()}
-        sequence = np.arange(offset + part.start, offset + part.start + len(columns["ts_event"]), dtype=np.int64)
-        wanted = self.numbers[columns["instrument"]] >= 0
-        if not wanted.all():
-            columns = {name: values[wanted] for name, values in columns.items()}
-            sequence = sequence[wanted]
-        return self._pack(columns, sequence)
-
-    def _pack(self, columns: dict[str, Array], sequence: Ints) -> Events:
-        flags = self.flagger(columns["ts_event"], columns["instrument"]) | np.uint16(self.flags)
-        events = np.empty(len(sequence), EVENT)
-        for start in range(0, len(events), PIECE):
-            part = slice(start, start + PIECE)
-            piece = {name: values[part] for name, values in columns.items()}
-            number = self.numbers[piece["instrument"]]
-            pack(events[part], self.kind, piece, number, sequence[part], flags[part], self.delay)
-        return events
+        return {name: values[part] for name, values in columns.items()}, part.start
 
 
-def pack(
-    events: Events,
-    kind: RowKind,
-    columns: dict[str, Array],
-    number: Array,
-    sequence: Ints,
-    flags: Array,
-    delay: int,
-) -> None:
-    """Fill events with market data, in place.
+class Packer:
+    """Turns columns into events, piece by piece, and keeps in mind which instruments a session has seen.
+
+    The first bar of an instrument in a session is marked, and the bar that ends with the session. Both are causal: the
+    first is the first that was seen, the last the one whose `ts_event` is the session's close. Rows outside sessions
+    (extended hours) carry no mark.
 
     Parameters
     ----------
-    events : (n,) EVENT
-        What to fill; every byte is written.
     kind : str
         Kind of the rows.
-    columns : dict of str to (n,) arrays
-        ``ts_event`` (int64 ns), ``ts_open`` for bars, and the kind's numbers.
-    number : (n,) int32
-        The engine's numbers of the instruments.
-    sequence : (n,) int64
-        Positions in the source.
-    flags : (n,) uint16
-        Marks.
-    delay : int
-        Nanoseconds until a row is known.
-    """
-    ts = columns["ts_event"]
-    events["ts_event"] = ts
-    np.add(ts, delay, out=events["ts_available"])
-    events["sequence"] = sequence
-    events["instrument"] = number
-    events["kind"] = KINDS[kind]
-    events["flags"] = flags
-    events["ts_open"] = columns.get("ts_open", ts)
-    if kind == "bars":
-        for name in VALUES["bars"]:
-            events[name] = columns[name]
-        return
-    for name in ("open", "high", "low", "close", "volume"):
-        events[name] = 0.0
-    for name in VALUES[kind]:
-        events[FIELDS.get(name, name)] = columns[name]
-
-
-class Flagger:
-    """Marks the first bar of an instrument in a session, and the bar that ends with the session.
-
-    Causal: the first bar is the first that was seen; the last is the one whose `ts_event` is the session's close, so
-    that no mark depends on what follows. Rows outside sessions (extended hours) carry no mark.
-
-    Parameters
-    ----------
+    numbers : (n,) int32
+        The engine's number of each instrument, −1 to leave it out.
     sessions : Sessions
         The calendar.
-    instruments : int
-        How many there are.
-    daily : bool
-        Whether each row is its instrument's only one in the session.
+    delay : int
+        Nanoseconds until a row is known.
+    flags : int
+        Marks of every event.
     """
 
-    def __init__(self, sessions: Sessions, instruments: int, *, daily: bool) -> None:
-        self.sessions, self.instruments, self.daily = sessions, instruments, daily
-        self.reset()
+    def __init__(self, kind: RowKind, numbers: Array, sessions: Sessions, delay: int, flags: int) -> None:
+        self.kind, self.numbers, self.delay, self.flags = kind, numbers, delay, np.uint16(flags)
+        self.sessions = (sessions.open, sessions.close)
+        self.daily = False
+        self.seen = np.full(len(numbers), -1, np.int64)
+        self.state = np.zeros(1, np.int64)
 
-    def reset(self) -> None:
-        """Forget what was seen."""
-        self.session = -1
-        self.seen = np.zeros(self.instruments, bool)
-
-    def __call__(self, ts: Ints, instrument: Array) -> Array:
-        """Return the flags of rows that follow those already seen; `ts` is sorted."""
-        if self.daily:
-            return np.full(len(ts), SESSION_FIRST | SESSION_LAST, np.uint16)
-        flags = np.zeros(len(ts), np.uint16)
-        if len(ts) == 0:
-            return flags
-        first = int(np.searchsorted(self.sessions.close, ts[0]))
-        last = int(np.searchsorted(self.sessions.open, ts[-1]))
-        for session in range(first, min(last, len(self.sessions))):
-            self._mark(session, ts, instrument, flags)
-        return flags
-
-    def _mark(self, session: int, ts: Ints, instrument: Array, flags: Array) -> None:
-        opened, closed = self.sessions.open[session], self.sessions.close[session]
-        start, stop = np.searchsorted(ts, [opened, closed], "right")
-        flags[np.searchsorted(ts, closed) : stop] |= SESSION_LAST
-        if session != self.session:
-            self.session = session
-            self.seen[:] = False
-        new = np.flatnonzero(~self.seen[instrument[start:stop]])
-        if len(new) == 0:
-            return
-        codes = instrument[start:stop][new]
-        place = np.full(self.instruments, -1, np.int64)
-        place[codes[::-1]] = new[::-1]  # the last assignment to an index wins: its first row
-        flags[start + place[place >= 0]] |= SESSION_FIRST
-        self.seen[codes] = True
+    def __call__(self, columns: dict[str, Array], sequence: int) -> Iterator[Events]:
+        """Yield the events of rows that follow those already packed; `sequence` is the first one's place."""
+        ts, code = columns["ts_event"], columns["instrument"]
+        nothing = np.zeros(min(len(ts), PIECE))
+        for start in range(0, len(ts), PIECE):
+            part = slice(start, min(start + PIECE, len(ts)))
+            size = part.stop - start
+            values: Any = tuple(columns[name][part] if name else nothing[:size] for name in PLACES[self.kind])
+            opened = columns["ts_open"][part] if self.kind == "bars" else ts[part]
+            events = np.empty(size, EVENT)
+            count = pack(
+                events,
+                KINDS[self.kind],
+                (ts[part], opened),
+                code[part],
+                values,
+                self.numbers,
+                sequence + start,
+                self.delay,
+                self.flags,
+                (self.daily, self.kind in ("bars", "closes")),
+                self.sessions,
+                self.seen,
+                self.state,
+            )
+            if count:
+                yield events[:count]
 
 
 def _range(file: pq.ParquetFile, group: int) -> tuple[int, int]:

@@ -2,19 +2,20 @@
 
 1. Each market stream is cut so that no group of equal `ts_available` is torn between two pieces.
 2. Market streams are merged up to the earliest of their last times; beyond it some stream may still have more to say.
-3. The rare events (corporate actions, status, timers, session closes) are put between them.
-4. Slices are marked on the last event of a group, or follow as events of their own after the grace.
+3. The rare events (corporate actions, status, timers, session closes) are put between them in the same pass, and the
+   last event of each group is marked.
+4. With a grace, slices follow as events of their own.
 """
 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from lockstep.engine.events import BAR, SLICE, Events, empty, mark_slices
+from lockstep.engine.events import EVENT, SLICE, Events, empty
 
 from .calendar import Ints
-
-MARKET_RANK = BAR // 16
+from .kernels import MARKET_RANK, mark_last, weave
+from .records import concatenate, insert
 
 
 def whole_groups(stream: Iterable[Events]) -> Iterator[Events]:
@@ -23,7 +24,7 @@ def whole_groups(stream: Iterable[Events]) -> Iterator[Events]:
     for events in stream:
         if tail is not None:
             same = int(np.searchsorted(events["ts_available"], tail["ts_available"][0], "right"))
-            tail = np.concatenate([tail, events[:same]]) if same else tail
+            tail = concatenate([tail, events[:same]]) if same else tail
             events = events[same:]
             if len(events) == 0:
                 continue
@@ -37,26 +38,46 @@ def whole_groups(stream: Iterable[Events]) -> Iterator[Events]:
         yield tail
 
 
-def merge(streams: list[Iterable[Events]]) -> Iterator[Events]:
-    """Merge sorted streams; ties are ordered by rank, instrument, then by the order of `streams`.
+def merge(streams: list[Iterable[Events]], rare: Events, *, mark: bool) -> Iterator[Events]:
+    """Merge sorted streams of market events and the rare ones; ties are ordered by rank, instrument, stream.
 
-    Yields pieces whose last group is complete.
+    Parameters
+    ----------
+    streams : list of iterables of (n,) EVENT
+        Market events, each sorted.
+    rare : (r,) EVENT
+        All other events, sorted.
+    mark : bool
+        Whether the last event of each `ts_available` with market data gets `SLICE_AFTER`.
+
+    Yields
+    ------
+    (n,) EVENT
+        Pieces whose last group is complete.
     """
-    sources = [whole_groups(stream) for stream in streams]
-    if len(sources) == 1:
-        yield from sources[0]
-        return
+    done = 0
+    for runs in _together([whole_groups(stream) for stream in streams]):
+        last = max(int(run["ts_available"][-1]) for run in runs)
+        stop = int(np.searchsorted(rare["ts_available"], last, "right"))
+        yield _weave(runs, rare[done:stop], mark=mark)
+        done = stop
+    if done < len(rare):
+        yield rare[done:]
+
+
+def _together(sources: list[Iterator[Events]]) -> Iterator[list[Events]]:
+    """Yield runs of several streams that cover the same span: up to where some stream may still have more to say."""
     heads = {number: head for number, source in enumerate(sources) if (head := next(source, None)) is not None}
     while heads:
         until = min(int(head["ts_available"][-1]) for head in heads.values())
-        parts = []
+        runs = []
         for number in sorted(heads):
             head = heads[number]
             cut = int(np.searchsorted(head["ts_available"], until, "right"))
             if cut:
-                parts.append(head[:cut])
+                runs.append(head[:cut])
             _advance(heads, number, head[cut:], sources[number])
-        yield _weave(parts)
+        yield runs
 
 
 def _advance(heads: dict[int, Events], number: int, rest: Events, source: Iterator[Events]) -> None:
@@ -67,49 +88,26 @@ def _advance(heads: dict[int, Events], number: int, rest: Events, source: Iterat
         heads[number] = head
 
 
-def _weave(parts: list[Events]) -> Events:
-    if len(parts) == 1:
-        return parts[0]
-    events = np.concatenate(parts)
-    within = (events["kind"].astype(np.int64) // 16 << 32) | (events["instrument"].astype(np.int64) + 1)
-    return events[np.lexsort((within, events["ts_available"]))]
-
-
-def insert_rare(pieces: Iterable[Events], rare: Events) -> Iterator[Events]:
-    """Put few events that are no market data (sorted, complete) between pieces of market data with whole groups."""
-    done = 0
-    times = rare["ts_available"]
-    for events in pieces:
-        ts = events["ts_available"]
-        stop = int(np.searchsorted(times, ts[-1], "right"))
-        if stop == done:
-            yield events
-            continue
-        ready = rare[done:stop]
-        before = ready["kind"] // 16 < MARKET_RANK
-        at = np.where(
-            before,
-            np.searchsorted(ts, ready["ts_available"], "left"),
-            np.searchsorted(ts, ready["ts_available"], "right"),
-        )
-        yield np.insert(events, at, ready)
-        done = stop
-    if done < len(rare):
-        yield rare[done:]
+def _weave(runs: list[Events], rare: Events, *, mark: bool) -> Events:
+    if len(runs) == 1 and len(rare) == 0:
+        if mark:
+            mark_last(runs[0])
+        return runs[0]
+    joined = runs[0] if len(runs) == 1 else concatenate(runs)
+    stops = np.cumsum([len(run) for run in runs])
+    out = np.empty(len(joined) + len(rare), EVENT)
+    weave(out, joined, np.append(0, stops[:-1]), stops, rare, mark)
+    return out
 
 
 def add_slices(pieces: Iterable[Events], grace: int) -> Iterator[Events]:
-    """Mark the last event of each group with market data, or, with a grace (ns), let a slice event follow after it."""
-    if grace == 0:
-        for events in pieces:
-            yield mark_slices(events)
-        return
+    """Let a slice event follow each group with market data after the grace (ns, above 0)."""
     waiting = empty(0)
     for events in pieces:
-        waiting = np.concatenate([waiting, _slices(events, grace)])
+        waiting = concatenate([waiting, _slices(events, grace)])
         ready = int(np.searchsorted(waiting["ts_available"], events["ts_available"][-1], "right"))
         at = np.searchsorted(events["ts_available"], waiting["ts_available"][:ready], "right")
-        yield np.insert(events, at, waiting[:ready]) if ready else events
+        yield insert(events, at, waiting[:ready]) if ready else events
         waiting = waiting[ready:]
     if len(waiting):
         yield waiting
