@@ -7,6 +7,8 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from .schema import KINDS
+
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _TYPES = {
     "string_type": "text in quotes",
@@ -21,13 +23,13 @@ _TYPES = {
     "finite_number": "a finite number",
 }
 _BOUNDS = {
-    "greater_than": ("gt", "more than"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "less than"),
-    "less_than_equal": ("le", "at most"),
-    "too_short": ("min_length", "at least this many entries:"),
-    "string_too_short": ("min_length", "text of at least this many characters:"),
-    "string_too_long": ("max_length", "text of at most this many characters:"),
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:g}",
+    "too_short": "at least {min_length} of them",
+    "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
 }
 Location = tuple[int | str, ...]
 
@@ -60,7 +62,7 @@ def _sentence(found: Any, model: type[BaseModel], path: Location) -> str:
     if kind == "missing":
         return f"{key} is missing; expected {_words(model, path)}"
     if kind == "union_tag_not_found":
-        return f"{key}.kind is missing; expected one of {found['ctx'].get('discriminator', '')}".rstrip()
+        return f"{key}.kind is missing; expected one of {', '.join(map(repr, KINDS))}"
     if kind == "union_tag_invalid":
         return f"{key}.kind = {found['ctx']['tag']!r}, expected one of {found['ctx']['expected_tags']}"
     shown = f"{key} = {_brief(value)}, " if path and not isinstance(value, dict) else f"{key}: " if path else ""
@@ -69,15 +71,14 @@ def _sentence(found: Any, model: type[BaseModel], path: Location) -> str:
 
 def _expected(found: Any) -> str:
     kind, ctx = found["type"], found.get("ctx", {})
+    if kind == "list_type" and isinstance(found["input"], dict):
+        return f"expected a list of tables, [[{key_path(found['loc'])}]]"
     if kind in _TYPES:
         return f"expected {_TYPES[kind]}"
     if kind in _BOUNDS:
-        name, words = _BOUNDS[kind]
-        return f"expected {words} {ctx[name]}"
+        return f"expected {_BOUNDS[kind].format(**ctx)}"
     if kind == "literal_error":
         return f"expected {ctx['expected']}"
-    if kind == "string_pattern_mismatch":
-        return f"expected text that matches {ctx['pattern']}"
     return str(found["msg"]).removeprefix("Value error, ")
 
 

@@ -21,7 +21,7 @@ _ATTEMPTS = 100_000
 
 
 class RunFolder:
-    """A run folder in the making; nothing of it is visible before `publish`.
+    """A run folder in the making; nothing of it is visible before `publish`, nothing left without it.
 
     Parameters
     ----------
@@ -47,6 +47,14 @@ class RunFolder:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._tables = {name: _Table(self.path / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
 
+    def __enter__(self) -> "RunFolder":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self.path.exists():
+            self._discard()
+        self._lock.close()
+
     def emit(self, name: str, table: pa.Table) -> None:
         """Append rows to a table."""
         self._tables[name].add(table)
@@ -63,7 +71,6 @@ class RunFolder:
         """
         for table in self._tables.values():
             table.close()
-        (self.path / _LOCK).unlink()
         for number in range(1, _ATTEMPTS):
             target = self.runs / f"{stem}-{number}"
             if target.exists():
@@ -77,17 +84,15 @@ class RunFolder:
                 if target.exists():
                     continue  # another process was faster
                 raise
+            (target / _LOCK).unlink()
             _flush(self.runs)
-            self._lock.close()
             return target
         raise ConfigError(f"runs folder {self.runs}: {_ATTEMPTS} runs named {stem}; remove some")
 
-    def discard(self) -> None:
-        """Remove what was written."""
+    def _discard(self) -> None:
         for table in self._tables.values():
             table.abandon()
         shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.close()
 
 
 class _Table:
@@ -126,16 +131,25 @@ def _free_number(runs: Path) -> int:
 
 def _sweep(runs: Path) -> None:
     """Remove what killed runs have left: unfinished folders whose lock nobody holds."""
-    for folder in sorted(runs.glob(f"{_PREFIX}*")):
-        lock = folder / _LOCK
-        if not lock.exists():
+    for folder in sorted(runs.glob(f"{_PREFIX}[0-9]*")):
+        if _is_alive(int(folder.name.removeprefix(_PREFIX).partition("-")[0])):
             continue
-        with lock.open() as handle:
+        with (folder / _LOCK).open("a") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from . import membership, shocks
 from .durations import nanoseconds
 from .frames import Clip
 from .lookup import find_strategy
-from .schema import Data, Scenario
+from .schema import AUTO, Data, Scenario
 from .schema import Sleeve as SleeveTable
 from .stream import Market, Stage, apply
 
@@ -251,7 +251,10 @@ def resolve_sleeves(tables: Sequence[SleeveTable], folder: Path | None) -> tuple
     for number, table in enumerate(tables):
         where = f"sleeves[{number}]" if len(tables) > 1 else "strategy"
         strategy = find_strategy(table.use, folder, f"{where}.use")
-        found.append(Sleeve(strategy, table.parameters, table.share, table.name or own_name(strategy)))
+        try:
+            found.append(Sleeve(strategy, table.parameters, table.share, table.name or own_name(strategy)))
+        except ConfigError as error:
+            raise ConfigError(f"{where}.parameters: {error}") from error
     names = [sleeve.name for sleeve in found]
     for number, name in enumerate(names):
         if name in names[:number]:
@@ -282,7 +285,7 @@ def _delays(delays: Mapping[str, str], names: Sequence[str]) -> dict[str, int]:
 
 def _warmup(data: Data, sleeves: Sequence[Sleeve], timeframes: Sequence[str], sessions: Sessions) -> int:
     """Return how many sessions are replayed before trading begins: declared, or enough for every strategy's bars."""
-    if data.warmup != "auto":
+    if data.warmup != AUTO:
         return int(data.warmup)
     bars = max(int(sleeve.strategy.warmup(sleeve.parameters)) for sleeve in sleeves)
     spans = [bar_length(timeframe) for timeframe in timeframes]

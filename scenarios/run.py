@@ -207,12 +207,8 @@ def run_scenario(
     """
     plan = make_plan(source.scenario, catalog, source.folder, batch_rows)
     on_plan(plan)
-    folder = RunFolder(runs)
-    try:
+    with RunFolder(runs) as folder:
         outcome = execute(plan, folder.emit, progress, clock)
         manifest = describe(plan, outcome, source, command)
         path = folder.publish(f"{source.scenario.name}-{outcome.digest[:DIGITS]}", lambda run: {**manifest, "run": run})
-    except BaseException:
-        folder.discard()
-        raise
     return RunResult(path, outcome, {**manifest, "run": path.name})

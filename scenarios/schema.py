@@ -4,6 +4,7 @@
 grace, and takes spans of time as text.
 """
 
+import re
 from dataclasses import fields
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -13,10 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from lockstep.engine import settings
 from lockstep.engine.settings import Settings
 
-from .durations import nanoseconds
+from .durations import EXPECTED, nanoseconds
 
-NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-UNLIMITED = "unlimited"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_USE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?")
+UNLIMITED, AUTO, MOST_WARMUP = "unlimited", "auto", 100_000
 
 
 class Model(BaseModel):
@@ -57,6 +59,39 @@ def _duration(value: Any) -> Any:
     return value
 
 
+def _delay(value: Any) -> Any:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            try:
+                nanoseconds(each if isinstance(each, str) else "")
+            except ValueError as error:
+                raise ValueError(f"{name} = {each!r}, {error}") from error
+    elif not isinstance(value, str):
+        raise ValueError(f"{EXPECTED}, or a table of them by dataset")
+    return _duration(value)
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> Any:
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not pattern.fullmatch(value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("expected a number, true or false, or text")
+    return value
+
+
+def _warmup(value: Any) -> Any:
+    if value != AUTO and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_WARMUP):
+        raise ValueError(f"expected a whole number from 0 to {MOST_WARMUP}, or {AUTO!r}")
+    return value
+
+
 def _limit(value: Any) -> Any:
     return float("inf") if value == UNLIMITED else value
 
@@ -67,6 +102,11 @@ def _shown(value: float) -> Any:
 
 Moment = Annotated[str, BeforeValidator(_moment)]
 Duration = Annotated[str, BeforeValidator(_duration)]
+Delay = Annotated[str | dict[str, str], BeforeValidator(_delay)]
+Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
+Warmup = Annotated[int | str, BeforeValidator(_warmup)]
+Name = Annotated[str, _matching(_NAME, "1 to 64 of a-z, 0-9, - and _, starting with a letter or digit")]
+Use = Annotated[str, _matching(_USE, "a dotted name such as lockstep.strategies.sma_cross or package.module:NAME")]
 Limit = Annotated[float, BeforeValidator(_limit), PlainSerializer(_shown)]
 Symbols = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 SHORT = Field("", max_length=200)
@@ -88,7 +128,7 @@ Execution = _mirror(
     settings.Execution,
     without=("latency_ns",),
     latency=(Duration, "50ms"),
-    delay=(Duration | dict[str, Duration], "0s"),
+    delay=(Delay, "0s"),
     grace=(Duration, "0s"),
 )
 
@@ -116,7 +156,7 @@ class Data(Model):
     symbols: Symbols | None = None
     start: Moment | None = None
     end: Moment | None = None
-    warmup: Annotated[int, Field(ge=0, le=100_000)] | Literal["auto"] = "auto"
+    warmup: Warmup = "auto"
     timeframe: str = ""
     calendar: str = ""
 
@@ -164,10 +204,10 @@ class Sleeve(Model):
         What the strategy declares; left out: its defaults.
     """
 
-    use: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(:[A-Za-z_]\w*)?$")]
+    use: Use
     name: str = SHORT
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    parameters: dict[str, bool | int | float | str] = {}
+    parameters: dict[str, Scalar] = {}
 
 
 class Benchmark(Model):
@@ -270,6 +310,7 @@ Shock = Annotated[
     Gap | Volatility | Halt | Missing | FlashCrash | Stale | Correlation,
     Field(discriminator="kind"),
 ]
+KINDS = ("gap", "volatility", "halt", "missing", "flash_crash", "stale_feed", "correlation")
 
 
 class Scenario(Model):
@@ -285,7 +326,7 @@ class Scenario(Model):
         Reserved for live trading; not read here.
     """
 
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Name
     title: str = SHORT
     description: str = Field("", max_length=4000)
     seed: Annotated[int, Field(ge=0, lt=2**62)] = 0
