@@ -5,7 +5,6 @@ Nothing heavy is imported before a command needs it.
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,7 +96,8 @@ def backtest(
     with _Console(json=json) as console:
         for source in sources:
             try:
-                console.finished(_backtest(source, _catalog(catalog), runs_dir, console, report=report))
+                command = _command(source.given, {"start": start, "end": end, "catalog": catalog}, overrides or [])
+                console.finished(_backtest(source, _catalog(catalog), runs_dir, command, console, report=report))
             except LockstepError as error:
                 failures.append(error)
                 console.failed(source.scenario.name, error)
@@ -105,7 +105,9 @@ def backtest(
         raise typer.Exit(failures[0].exit_code)
 
 
-def _backtest(source: "Source", catalog: "Catalog", runs: Path, console: "_Console", *, report: bool) -> "RunResult":
+def _backtest(
+    source: "Source", catalog: "Catalog", runs: Path, command: str, console: "_Console", *, report: bool
+) -> "RunResult":
     import time
 
     from lockstep.scenarios.run import run_scenario
@@ -114,7 +116,7 @@ def _backtest(source: "Source", catalog: "Catalog", runs: Path, console: "_Conso
         source,
         catalog,
         runs,
-        command=_command(),
+        command=command,
         clock=time.perf_counter,
         progress=console.progress,
         on_plan=console.begins,
@@ -323,10 +325,14 @@ def _catalog(root_folder: str | None) -> "Catalog":
     return Catalog(root_folder)
 
 
-def _command() -> str:
+def _command(given: str, options: dict[str, str | None], overrides: list[str]) -> str:
+    """Return the command that reproduces one run."""
     import shlex
 
-    return shlex.join(["lockstep", *sys.argv[1:]])
+    flags = [part for key, value in options.items() if value is not None for part in (f"--{key}", value)]
+    return shlex.join(
+        ["lockstep", "backtest", given, *flags, *(part for each in overrides for part in ("--set", each))]
+    )
 
 
 def _print_json(value: dict[str, Any]) -> None:
@@ -445,12 +451,12 @@ def _complain(sentence: str) -> None:
     typer.echo(f"lockstep: {sentence}", err=True)
 
 
-def main(run: Callable[..., Any] = app) -> int:
-    """Run the command line; return its exit code."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line, by default with the arguments of the process; return its exit code."""
     from lockstep.engine.errors import LockstepError
 
     try:
-        code = run(standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
     except LockstepError as error:
         _complain(str(error))
         return error.exit_code

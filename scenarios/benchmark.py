@@ -4,9 +4,20 @@ Dividends are reinvested at the close of their ex-date, splits change nothing, a
 value.
 """
 
+from typing import Any
+
 import numpy as np
 
-from lockstep.engine.events import BAR, CLOSE, DELIST, DIVIDEND, QUOTE, SESSION_CLOSE, SPLIT, TRADE, Events
+from lockstep.engine.arena import address, at
+from lockstep.engine.compile import kernel
+from lockstep.engine.events import BAR, CLOSE, DELIST, DIVIDEND, EVENT, SESSION_CLOSE, SPLIT, TRADE, Events
+
+ALL = -1
+_STATE = np.dtype([("value", "<f8"), ("start", "<i8"), ("member", "<i8"), ("n", "<i8"), ("sessions", "<i8")])
+_HOLDING = np.dtype([("close", "<f8"), ("growth", "<f8"), ("dividend", "<f8"), ("before", "<f8"), ("gone", "<i8")])
+"""One instrument: last price, shares that one has grown to, dividends of this session, worth a session ago."""
+_POINT = np.dtype([("ts", "<i8"), ("value", "<f8")])
+_event, _state, _holding, _point = at(EVENT), at(_STATE), at(_HOLDING), at(_POINT)
 
 
 class Benchmark:
@@ -18,87 +29,87 @@ class Benchmark:
         How reports call it.
     n_instruments : int
         Instruments of the stream.
-    member : int or None
-        The one that is held; None holds all, in equal parts, rebalanced every session.
+    member : int
+        The one that is held; `ALL` holds all that have prices, in equal parts, rebalanced every session.
     start : int
         When it starts, ns UTC; before it prices are only noted.
     cash : float
-        Dollars at the start.
+        Dollars at the start. It buys at the close of the first session.
     """
 
-    def __init__(self, name: str, n_instruments: int, member: int | None, start: int, cash: float) -> None:
-        self.name, self._member, self._start, self._value = name, member, start, cash
-        self._close = np.full(n_instruments, np.nan)
-        self._growth = np.ones(n_instruments)
-        self._dividend = np.zeros(n_instruments)
-        self._before = np.full(n_instruments, np.nan)
-        self._gone: list[int] = []
-        self.ts: list[int] = []
-        self.values: list[float] = []
+    def __init__(self, name: str, n_instruments: int, member: int, start: int, cash: float) -> None:
+        self.name = name
+        self._state = np.array([(cash, start, member, n_instruments, 0)], _STATE)
+        self._holdings = np.zeros(n_instruments, _HOLDING)
+        self._holdings["growth"] = 1.0
+        self._points: list[np.ndarray] = []
 
     def absorb(self, batch: Events) -> None:
         """Take the next events of the stream."""
-        kinds = batch["kind"]
-        cuts = np.flatnonzero((kinds == SESSION_CLOSE) | (kinds == SPLIT) | (kinds == DIVIDEND) | (kinds == DELIST))
-        done = 0
-        for cut in cuts.tolist():
-            self._prices(batch[done:cut])
-            self._event(batch[cut])
-            done = cut + 1
-        self._prices(batch[done:])
+        points = np.zeros(int(np.count_nonzero(batch["kind"] == SESSION_CLOSE)), _POINT)
+        where = (address(each) for each in (batch, self._state, self._holdings, points))
+        n = follow(*where, len(batch))
+        self._points.append(points[:n])
 
-    def _prices(self, events: Events) -> None:
-        if len(events):
-            index, price = closes(events)
-            self._close[index] = price
-
-    def _event(self, event: np.void) -> None:
-        kind, i = int(event["kind"]), int(event["instrument"])
-        if kind == SPLIT:
-            ratio = event["numerator"] / event["denominator"]
-            self._growth[i] *= ratio
-            self._close[i] /= ratio
-        elif kind == DIVIDEND:
-            self._dividend[i] += event["amount"] / 1e9
-        elif kind == DELIST:
-            if event["terminal"] == event["terminal"]:
-                self._close[i] = event["terminal"]
-            self._gone.append(i)
-        else:
-            self._session(int(event["ts_available"]))
-
-    def _session(self, ts: int) -> None:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._growth *= 1.0 + np.where(self._dividend > 0, self._dividend / self._close, 0.0)
-        self._dividend[:] = 0.0
-        worth = self._close * self._growth
-        if ts >= self._start:
-            self._value *= 1.0 + self._return(worth)
-            self.ts.append(ts)
-            self.values.append(self._value)
-        self._before = worth
-        self._close[self._gone] = np.nan
-        self._gone = []
-
-    def _return(self, worth: np.ndarray) -> float:
-        """Return the session's return; none at the first, where it buys at the close."""
-        if not self.values:
-            return 0.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            change = worth / self._before - 1.0
-        if self._member is not None:
-            change = change[self._member : self._member + 1]
-        known = change[np.isfinite(change)]
-        return float(known.sum() / len(known)) if len(known) else 0.0
+    def path(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the times of the sessions' closes (ns UTC) and the value at each, dollars."""
+        points = np.concatenate([np.zeros(0, _POINT), *self._points])
+        return points["ts"], points["value"]
 
 
-def closes(events: Events) -> tuple[np.ndarray, np.ndarray]:
-    """Return instruments and prices of the market events among `events`: closes, last trades, mids of quotes."""
-    kinds = events["kind"]
-    market = events[(kinds // 16 == BAR // 16) & (events["instrument"] >= 0)]
-    kinds = market["kind"]
-    price = np.where(kinds == TRADE, market["last"], market["close"])
-    quotes = kinds == QUOTE
-    price[quotes] = 0.5 * (market["bid"] + market["ask"])[quotes]
-    good = (kinds == BAR) | (kinds == CLOSE) | (price > 0)
-    return market["instrument"][good], price[good]
+@kernel
+def follow(events: int, state_at: int, holdings: int, points: int, n: int) -> int:
+    """Take n events in order; return how many points were written. Reads no event ahead."""
+    state, written = _state(state_at, 0), 0
+    for j in range(n):
+        event = _event(events, j)
+        if event.kind == SESSION_CLOSE:
+            written += _end_session(state, holdings, points, written, event.ts_available)
+        elif event.instrument >= 0:
+            _note(_holding(holdings, event.instrument), event)
+    return written
+
+
+@kernel
+def _note(held: Any, event: Any) -> None:
+    kind = event.kind
+    if BAR <= kind <= TRADE:
+        price = event.close
+        if kind > CLOSE:
+            price = event.last if kind == TRADE else 0.5 * (event.bid + event.ask)
+        if price > 0.0:
+            held.close = price
+    elif kind == SPLIT:
+        ratio = event.numerator / event.denominator
+        held.growth, held.close = held.growth * ratio, held.close / ratio
+    elif kind == DIVIDEND:
+        held.dividend += event.amount / 1e9
+    elif kind == DELIST:
+        held.gone = 1
+        if event.terminal >= 0.0:
+            held.close = event.terminal
+
+
+@kernel
+def _end_session(state: Any, holdings: int, points: int, written: int, now: int) -> int:
+    """Value every instrument; from the second session after the start on, let the benchmark earn the return."""
+    total, count = 0.0, 0
+    for i in range(state.n):
+        held = _holding(holdings, i)
+        if held.dividend > 0.0 and held.close > 0.0:
+            held.growth *= 1.0 + held.dividend / held.close
+        worth = held.close * held.growth
+        if held.before > 0.0 and (state.member == ALL or state.member == i):
+            total += worth / held.before - 1.0
+            count += 1
+        held.before, held.dividend = worth, 0.0
+        if held.gone:
+            held.before, held.close, held.gone = 0.0, 0.0, 0
+    if now < state.start:
+        return 0
+    if state.sessions > 0 and count > 0:
+        state.value *= 1.0 + total / count
+    state.sessions += 1
+    point = _point(points, written)
+    point.ts, point.value = now, state.value
+    return 1

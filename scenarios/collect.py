@@ -69,9 +69,9 @@ class Collector:
         if len(rare):
             self._add("events", self._lifecycle(rare))
 
-    def benchmark(self, name: str, ts: list[int], values: list[float]) -> None:
+    def benchmark(self, name: str, ts: np.ndarray, values: np.ndarray) -> None:
         """Take a benchmark's path."""
-        columns = {"ts": np.array(ts, np.int64), "name": [name] * len(ts), "value": np.array(values, np.float64)}
+        columns = {"ts": ts, "name": [name] * len(ts), "value": values}
         self._add("benchmark", build("benchmark", columns))
 
     def _lifecycle(self, rare: Events) -> pa.Table:

@@ -13,7 +13,7 @@ from lockstep.engine.orders import SERIES_PER_SLEEVE
 from lockstep.engine.runner import Runner
 from lockstep.engine.world import World
 
-from .benchmark import Benchmark
+from .benchmark import ALL, Benchmark
 from .collect import Collector, Emit
 from .folder import RunFolder
 from .loading import Source
@@ -104,7 +104,7 @@ def execute(
     if benchmark is not None:
         for batch in external or ():
             benchmark.absorb(batch)
-        collector.benchmark(benchmark.name, benchmark.ts, benchmark.values)
+        collector.benchmark(benchmark.name, *benchmark.path())
     collector.close()
     return _outcome(world, collector, plan, seconds)
 
@@ -138,7 +138,7 @@ def make_benchmark(plan: Plan) -> tuple[Benchmark | None, Any]:
         return Benchmark(f"{table.symbol}, held", len(instruments), _member(table.symbol, plan), start, cash), None
     if table.kind == "auto" and len(instruments) == 1:
         return Benchmark(f"{instruments[0].symbol}, held", 1, 0, start, cash), None
-    return Benchmark(f"Equal weight of {len(instruments)}", len(instruments), None, start, cash), None
+    return Benchmark(f"Equal weight of {len(instruments)}", len(instruments), ALL, start, cash), None
 
 
 def _member(symbol: str, plan: Plan) -> int:
