@@ -13,6 +13,7 @@ from .compile import kernel
 _P1 = np.uint64(0x9E3779B185EBCA87)
 _P2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _P3, _P4, _P5 = np.uint64(0x165667B19E3779F9), np.uint64(0x85EBCA77C2B2AE63), np.uint64(0x27D4EB2F165667C5)
+_TURN, _BACK, _FOLD = np.uint64(29), np.uint64(35), np.uint64(32)
 _LEFT, _RIGHT = np.uint64(31), np.uint64(33)
 
 
@@ -36,8 +37,10 @@ def absorb(world: Any, a: int, b: int, c: int, d: int) -> None:
 
 @kernel
 def absorb_mark(lane: Any, now: int, equity: int) -> Any:
-    """Return the chain of equity marks after one more."""
-    return mix(lane, np.int64((np.uint64(now) * _P1) ^ np.uint64(equity)))
+    """Return the chain of equity marks after one more: one multiplication a mark, as in FNV-1a, with the high bits folded back."""
+    when = np.uint64(now)
+    lane = (lane ^ np.uint64(equity) ^ ((when << _TURN) | (when >> _BACK))) * _P1
+    return lane ^ (lane >> _FOLD)
 
 
 def text(lanes: tuple[int, int]) -> str:

@@ -16,12 +16,16 @@ from .arena import INTERPRETED, at, register
 from .broker.desk import observe
 from .compile import callback, kernel
 from .digest import absorb_mark
-from .events import BAR, CLOSE, SLICE_AFTER
+from .events import BAR, CLOSE, EVENT, SLICE_AFTER
 from .logs import log_equity
 from .money import SMALL_PRICE, SMALL_QUANTITY, notional, to_micros
 from .step import BEGIN, NET, SETTLE, adjusted
 from .tables import broker_at, event_at, output_at, position, sleeve_of, world_at
 
+HEAD = np.dtype({"names": ["word"], "formats": ["<i8"], "offsets": [24], "itemsize": EVENT.itemsize})
+"""An event's instrument, kind and flags as one word."""
+
+head_at = at(HEAD)
 ENTRY = types.void(types.int64, types.int64, types.int64)
 
 
@@ -81,22 +85,32 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
 
     It takes its first index from ``world.cursor`` and its end from ``world.queue``, and leaves in ``world.cursor`` the index of the first
     event that it has not finished; ``world.phase`` then says how far that event is.
+
+    Events that share kind, instrument and flags with the one before form a run, and what cannot change within a run is looked up once:
+    nothing trades there, so quantity and adjustment stay as they are.
     """
 
     def spin(world_address: int, events: int, out_address: int) -> None:
         world, out = world_at(world_address, 0), output_at(out_address, 0)
         me = me_at(world_address + sleeve_of(world, 0).off_state, 0)
-        j, stop, trade_from, every_slice = world.cursor, world.queue, world.trade_from, out.equity_every_slice
+        j, stop = world.cursor, world.queue
         # Only this loop writes these meanwhile, so they need not be read back from memory at every bar.
-        begin, slices, marks, equity, floor, tracks = j, 0, world.marks, world.equity, world.loss_floor, world.track
+        begin, slices, marks, equity = j, 0, world.marks, world.equity
+        floor, tracks, every_slice = world.loss_floor, world.track, out.equity_every_slice
+        trade_from = world.trade_from
         world.sleeve = 0
+        head = np.int64(0)
         while j < stop:
             event = event_at(events, j)
-            if event.kind != BAR and event.kind != CLOSE:
-                break
-            held = position(world, event.instrument)
-            if held.open_orders != 0:
-                break
+            if head_at(events, j).word != head or j == begin:
+                head = head_at(events, j).word
+                if event.kind != BAR and event.kind != CLOSE:
+                    break
+                sliced = event.flags & SLICE_AFTER
+                held, row = position(world, event.instrument), rows(me, event.instrument)
+                quantity, lots, value, factor = held.quantity, held.lots, held.value, held.factor
+                if held.open_orders != 0:
+                    break
             now = event.ts_available
             world.now = now
             if tracks:
@@ -104,20 +118,20 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
             price = to_micros(event.close)
             if price > 0:
                 held.mark = price
-                quantity = held.quantity
                 if quantity != 0:
-                    if held.lots == 1 and -SMALL_QUANTITY < quantity < SMALL_QUANTITY and price < SMALL_PRICE:
+                    before = value
+                    if lots == 1 and -SMALL_QUANTITY < quantity < SMALL_QUANTITY and price < SMALL_PRICE:
                         value = quantity * price
                     else:
-                        value = notional(quantity, price, held.lots)
-                    equity += value - held.value
+                        value = notional(quantity, price, lots)
+                    equity += value - before
                     held.value = value
                     world.equity = equity
-            on_bar(world, me, rows(me, event.instrument), adjusted(world, held, event))
+            on_bar(world, me, row, event if factor == 1.0 else adjusted(world, held, event))
             if world.busy:
                 world.phase = SETTLE
                 break
-            if event.flags & SLICE_AFTER:
+            if sliced:
                 if equity < floor:
                     world.loss_halt = 1
                 on_slice(world, me, event)

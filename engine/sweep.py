@@ -34,11 +34,11 @@ _entry = at(WORLD_AT)
 
 
 @kernel
-def drive_many(worlds: int, n: int, events: int, start: int, stop: int, table: int) -> int:
-    """Take n worlds through events start to stop - 1, tile by tile; return the first world that could not finish, or -1."""
-    begin = start
+def drive_many(worlds: int, n: int, events: int, stop: int, tile: int, table: int) -> int:
+    """Take n worlds through events 0 to stop - 1, `tile` at a time; return the first world that could not finish, or -1."""
+    begin = 0
     while begin < stop:
-        end = min(begin + TILE, stop)
+        end = min(begin + tile, stop)
         for k in range(n):
             entry = _entry(worlds, k)
             done = drive(entry.world, entry.broker, events, begin, end, table, entry.output)
@@ -125,7 +125,7 @@ class Sweep:
         self._outputs["equity_at"] = address(equity) + equity.strides[0] * np.arange(n)
         self._outputs["equity_n"], self._outputs["equity_room"] = 0, rows + 1
         stuck = int(
-            self._run(address(self._worlds), n, address(batch), 0, len(batch), address(self.template.table))
+            self._run(address(self._worlds), n, address(batch), len(batch), TILE, address(self.template.table))
         )
         if stuck >= 0:
             raise EngineError(
