@@ -256,6 +256,7 @@ def capacity_figure(run: "RunFolder", estimate: Capacity) -> go.Figure:
 def attribution_figure(table: pd.DataFrame, most: int = 30) -> go.Figure:
     """Return bars of P&L by part, best at the top; of many, the largest gains and losses."""
     parts = table.drop(index=[name for name in (ACCOUNT, RESIDUAL) if name in table.index])["pnl"]
+    parts = parts[parts != 0]
     if len(parts) > most:
         parts = pd.concat([parts.iloc[: most // 2], parts.iloc[-(most // 2) :]])
     parts = parts.iloc[::-1]
