@@ -1,5 +1,6 @@
 """Trading sessions of an exchange, or of a market that never closes, as arrays of int64 nanoseconds UTC."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -135,7 +136,10 @@ def _exchange(calendar: str, first_year: str, last_year: int) -> Sessions:
     from exchange_calendars import errors, get_calendar
 
     try:
-        found = get_calendar(calendar, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
+        with warnings.catch_warnings():
+            # It calls what this pandas calls deprecated; the constraints file holds the versions that go together.
+            warnings.simplefilter("ignore")
+            found = get_calendar(calendar, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
     except errors.InvalidCalendarName as error:
         raise DataError(
             f"calendar={calendar!r} is not known; expected {ALWAYS!r} or a name of exchange_calendars such as 'XNYS'"
