@@ -3,7 +3,7 @@
 import difflib
 import re
 import types
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -58,9 +58,9 @@ def explain(error: ValidationError, model: type[BaseModel], text: str, where: st
 def _sentence(found: Any, model: type[BaseModel], path: Location) -> str:
     kind, value, key = found["type"], found["input"], key_path(path)
     if kind == "extra_forbidden":
-        return _unknown(model, path)
+        return _unknown(_owner(model, found["loc"]), path)
     if kind == "missing":
-        return f"{key} is missing; expected {_words(model, path)}"
+        return f"{key} is missing; expected {_words(_owner(model, found['loc']), path)}"
     if kind == "union_tag_not_found":
         return f"{key}.kind is missing; expected one of {', '.join(map(repr, KINDS))}"
     if kind == "union_tag_invalid":
@@ -87,8 +87,7 @@ def _brief(value: Any) -> str:
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
-def _unknown(model: type[BaseModel], path: Location) -> str:
-    owner = _model_at(model, path[:-1])
+def _unknown(owner: type[BaseModel] | None, path: Location) -> str:
     known = sorted(owner.model_fields) if owner else []
     name = str(path[-1])
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
@@ -96,8 +95,7 @@ def _unknown(model: type[BaseModel], path: Location) -> str:
     return f"{key_path(path)} is not a key; {hint}Known here: {', '.join(known)}"
 
 
-def _words(model: type[BaseModel], path: Location) -> str:
-    owner = _model_at(model, path[:-1])
+def _words(owner: type[BaseModel] | None, path: Location) -> str:
     known = owner.model_fields.get(str(path[-1])) if owner else None
     nested = known is not None and isinstance(known.annotation, type) and issubclass(known.annotation, BaseModel)
     return f"a table [{key_path(path)}]" if nested else "a value for it"
@@ -146,12 +144,19 @@ def _step(annotation: Any, part: int | str) -> list[Any]:
     return _step(get_args(annotation)[0], part) if hasattr(annotation, "__metadata__") else []
 
 
-def _model_at(model: type[BaseModel], path: Location) -> type[BaseModel] | None:
+def _owner(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
+    """Return the model that a key belongs to; the tags in the location choose among the members of a union."""
     here: list[Any] = [model]
-    for part in path:
-        here = [found for each in here for found in _step(each, part)]
+    for part in location[:-1]:
+        tagged = [each for each in here for each in _models(each) if _tag(each) == part]
+        here = tagged or [found for each in here for found in _step(each, part)]
     found = [each for each in here for each in _models(each)]
     return found[0] if found else None
+
+
+def _tag(model: type[BaseModel]) -> Any:
+    kind = model.model_fields.get("kind")
+    return get_args(kind.annotation)[0] if kind is not None and get_origin(kind.annotation) is Literal else None
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

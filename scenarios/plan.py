@@ -72,8 +72,8 @@ class Plan:
         The strategies, resolved.
     data : list of dict
         What the manifest says of the data.
-    catalog : Catalog or None
-        Where a benchmark of another dataset is found.
+    market : Replay or None
+        The benchmark's own feed, where it is not among the instruments.
     warnings : list of str
         What the report must show at its top.
     """
@@ -83,12 +83,28 @@ class Plan:
     window: Window
     sleeves: tuple[Sleeve, ...]
     data: list[dict[str, Any]]
-    catalog: Catalog | None = None
+    market: Replay | None = None
     warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.scenario.benchmark.kind == "hold" and self.market is None:
+            self.number(self.scenario.benchmark.symbol)
         # Shocks are checked before anything runs, and the reader is told of each.
         self.warnings.extend(f"Shock: {stage.sentence}." for stage in self._stages() if stage.sentence)
+
+    def number(self, symbol: str) -> int:
+        """Return the number of the instrument that the benchmark holds.
+
+        Raises
+        ------
+        ConfigError
+            If it is not replayed.
+        """
+        for number, instrument in enumerate(self.feed.instruments):
+            if symbol in (instrument.symbol, instrument.id):
+                return number
+        known = ", ".join(instrument.symbol for instrument in self.feed.instruments[:20])
+        raise ConfigError(f"benchmark.symbol = {symbol!r} is not replayed; name its dataset too, or one of {known}")
 
     def _stages(self) -> list[Stage]:
         market, universe = self._market(), self.scenario.universe
@@ -175,7 +191,10 @@ def make_plan(
     warmup = _warmup(data, sleeves, [dataset.manifest.timeframe for dataset in datasets], everything.sessions)
     window, warnings = lay_out(data, everything, warmup)
     feed = Replay(catalog, data.names, symbols, window.replay_from, **options)
-    return Plan(scenario, feed, window, sleeves, feed.describe(), catalog, warnings)
+    table, market = scenario.benchmark, None
+    if table.dataset:
+        market = Replay(catalog, table.dataset, [table.symbol], window.replay_from, data.end)
+    return Plan(scenario, feed, window, sleeves, feed.describe(), market, warnings)
 
 
 def make_frame_plan(scenario: Scenario, feed: FrameFeed, sleeves: tuple[Sleeve, ...], batch_rows: int = 65_536) -> Plan:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.data.catalog import Catalog
-from lockstep.data.feed import Replay
-from lockstep.engine.errors import ConfigError
 from lockstep.engine.orders import SERIES_PER_SLEEVE
 from lockstep.engine.runner import Runner
 from lockstep.engine.world import World
@@ -89,12 +87,12 @@ def execute(
     collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices)
     runner = Runner(world, collector.sink)
     plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions))
-    benchmark, external = make_benchmark(plan)
+    benchmark = make_benchmark(plan)
     done, began = 0, clock()
     for batch in plan.stream():
         runner.feed(batch)
         collector.events(batch)
-        if benchmark is not None and not external:
+        if benchmark is not None and plan.market is None:
             benchmark.absorb(batch)
         done += len(batch)
         if progress is not None:
@@ -102,7 +100,7 @@ def execute(
     runner.finish()
     seconds = clock() - began
     if benchmark is not None:
-        for batch in external or ():
+        for batch in plan.market or ():
             benchmark.absorb(batch)
         collector.benchmark(benchmark.name, *benchmark.path())
     collector.close()
@@ -125,28 +123,19 @@ def columns(plan: Plan) -> Columns:
     )
 
 
-def make_benchmark(plan: Plan) -> tuple[Benchmark | None, Any]:
-    """Return a plan's benchmark, and the feed it follows where that is not the plan's own."""
+def make_benchmark(plan: Plan) -> Benchmark | None:
+    """Return a plan's benchmark, None where it has none."""
     table, instruments = plan.scenario.benchmark, plan.feed.instruments
     start, cash = plan.window.trade_from, plan.scenario.account.cash
     if table.kind == "none":
-        return None, None
-    if table.dataset and plan.catalog is not None:
-        feed = Replay(plan.catalog, table.dataset, [table.symbol], plan.window.replay_from, plan.window.last)
-        return Benchmark(f"{table.symbol}, held", 1, 0, start, cash), feed
+        return None
+    if plan.market is not None:
+        return Benchmark(f"{table.symbol}, held", 1, 0, start, cash)
     if table.kind == "hold":
-        return Benchmark(f"{table.symbol}, held", len(instruments), _member(table.symbol, plan), start, cash), None
+        return Benchmark(f"{table.symbol}, held", len(instruments), plan.number(table.symbol), start, cash)
     if table.kind == "auto" and len(instruments) == 1:
-        return Benchmark(f"{instruments[0].symbol}, held", 1, 0, start, cash), None
-    return Benchmark(f"Equal weight of {len(instruments)}", len(instruments), ALL, start, cash), None
-
-
-def _member(symbol: str, plan: Plan) -> int:
-    for number, instrument in enumerate(plan.feed.instruments):
-        if symbol in (instrument.symbol, instrument.id):
-            return number
-    known = ", ".join(instrument.symbol for instrument in plan.feed.instruments[:20])
-    raise ConfigError(f"benchmark.symbol = {symbol!r} is not replayed; name its dataset too, or one of {known}")
+        return Benchmark(f"{instruments[0].symbol}, held", 1, 0, start, cash)
+    return Benchmark(f"Equal weight of {len(instruments)}", len(instruments), ALL, start, cash)
 
 
 def _outcome(world: World, collector: Collector, plan: Plan, seconds: float) -> Outcome:

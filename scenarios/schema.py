@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, create_model, model_validator
 
 from lockstep.engine import settings
+from lockstep.engine.events import DAY
 from lockstep.engine.settings import Settings
 
 from .durations import EXPECTED, nanoseconds
@@ -59,6 +60,12 @@ def _duration(value: Any) -> Any:
     return value
 
 
+def _latency(value: Any) -> Any:
+    if isinstance(value, str) and nanoseconds(value) > DAY:
+        raise ValueError("expected at most 1d")
+    return value
+
+
 def _delay(value: Any) -> Any:
     if isinstance(value, dict):
         for name, each in value.items():
@@ -102,6 +109,7 @@ def _shown(value: float) -> Any:
 
 Moment = Annotated[str, BeforeValidator(_moment)]
 Duration = Annotated[str, BeforeValidator(_duration)]
+Latency = Annotated[str, BeforeValidator(_latency)]
 Delay = Annotated[str | dict[str, str], BeforeValidator(_delay)]
 Scalar = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
 Warmup = Annotated[int | str, BeforeValidator(_warmup)]
@@ -127,7 +135,7 @@ Risk = _mirror(settings.Risk)
 Execution = _mirror(
     settings.Execution,
     without=("latency_ns",),
-    latency=(Duration, "50ms"),
+    latency=(Latency, "50ms"),
     delay=(Delay, "0s"),
     grace=(Duration, "0s"),
 )
