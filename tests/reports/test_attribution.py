@@ -1,9 +1,11 @@
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lockstep.reports import attribution, load
+from lockstep.reports import RunFolder, attribution, load
 from lockstep.reports.contributions import ACCOUNT, RESIDUAL, paid
+from lockstep.reports.schema import empty
 
 from .fabricate import LOTS, Fabric, half_even
 
@@ -62,6 +64,15 @@ def test_notionals_round_half_even_in_whole_micros_beyond_64_bits(fabric, tmp_pa
     run = load(folder)
     price = table.column("price").to_pylist()[0]
     assert paid(run).iloc[0] == half_even(4_000_000_000_001 * price, LOTS)
+
+
+def test_ties_round_to_the_even_micro():
+    manifest = dict(schema=1, run="r", scenario="s", initial_cash=0, periods_per_year=252)
+    manifest["instruments"] = [{"symbol": "X", "lots_per_unit": 2}]
+    rows = [(1, 1), (1, 3), (1, 5), (-1, 1), (-1, 3), (-3, 5)]
+    columns = dict.fromkeys(empty("fills").columns, 0)
+    fills = pd.DataFrame([{**columns, "symbol": "X", "quantity": q / 2, "price": p / 1e6} for q, p in rows])
+    assert paid(RunFolder(manifest=manifest, fills=fills)).tolist() == [0, 2, 2, 0, -2, -8]
 
 
 def test_another_grouping_is_refused(run_folder):

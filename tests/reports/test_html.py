@@ -146,6 +146,7 @@ def test_hostile_names_stay_text(hostile):
         assert name in words, name
     for attributes, body in parts.scripts:
         if attributes.get("type") == "application/json":
+            assert "<" not in body
             json.loads(body)
 
 
