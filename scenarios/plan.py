@@ -346,7 +346,8 @@ def lay_out(data: Data, feed: Any, warmup: int) -> tuple[Window, list[str]]:
             f"{warmup} sessions of warm-up."
         )
     replay_from = int(sessions.midnight[first - warmup])
-    return Window(replay_from, max(int(sessions.midnight[first]), start), int(feed.last)), warnings
+    ends = min(int(sessions.close[last]), int(feed.last))
+    return Window(replay_from, max(int(sessions.midnight[first]), start), ends), warnings
 
 
 def _nothing_left(data: Data, sessions: Sessions, held: tuple[int, int], warmup: int) -> str:
