@@ -1,13 +1,15 @@
 """The registry: what it refuses, what it makes, and the page made from it."""
 
+import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lockstep.engine.errors import ConfigError
-from lockstep.engine.features import registry
 from lockstep.engine.features.registry import FEATURES, THEMES, compute, find, parameters, state_dtype
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,16 +30,17 @@ def test_every_description_is_complete(name):
     assert all(type(bounds.low) is type(bounds.default) for bounds in feature.params.values())
 
 
-@pytest.mark.parametrize("name", FEATURES)
-@pytest.mark.parametrize("edge", ["low", "high"])
-def test_parameters_at_their_limits_run(name, edge):
-    limits = {key: getattr(bounds, edge) for key, bounds in FEATURES[name].params.items()}
-    states = registry.begin(name, **limits)
-    assert states.itemsize >= 8 * FEATURES[name].places(**limits) or not has_ring(states.dtype)
-
-
-def has_ring(dtype):
-    return any(dtype[field].shape or (dtype[field].names and has_ring(dtype[field])) for field in dtype.names)
+def test_states_at_the_limits_of_parameters_start():
+    # Interpreted: to compile each start for its largest ring takes a minute.
+    program = """
+from lockstep.engine.features.registry import FEATURES, begin
+for name, feature in FEATURES.items():
+    for edge in ("low", "high"):
+        begin(name, **{key: getattr(bounds, edge) for key, bounds in feature.params.items()})
+print("started")
+"""
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    assert subprocess.check_output([sys.executable, "-c", program], env=environment, text=True) == "started\n"
 
 
 @pytest.mark.parametrize(
