@@ -152,5 +152,6 @@ def backward(
     last = len(ts) - 1 if as_of is None else int(np.searchsorted(ts, as_of, "right")) - 1
     if last < 0:
         return np.full(len(ts), np.nan)
-    adjusted = values * held / held[last]
+    # The quotient first, so that the last row keeps its raw price to the bit.
+    adjusted = values * (held / held[last])
     return np.where(np.arange(len(ts)) <= last, adjusted, np.nan)

@@ -118,7 +118,7 @@ def _split_up(data: Frames, symbol: str) -> dict[str, pd.DataFrame]:
         frames = {str(name): pd.DataFrame({"close": f}) if isinstance(f, pd.Series) else f for name, f in data.items()}
     elif data.columns.nlevels == 2:
         frames = _levels(data)
-    elif "close" in [str(name).lower() for name in data.columns]:
+    elif {str(name).lower() for name in data.columns} & set(BARS):
         frames = {symbol: data}
     else:
         frames = {str(name): data[[name]].set_axis(["close"], axis=1).dropna() for name in data.columns}

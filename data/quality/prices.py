@@ -24,6 +24,9 @@ APART = 10
 STALE = {True: 5, False: 120}
 """Equal closes in a row, for daily and for shorter bars, that are called stale."""
 COARSE = 1e-3
+"""Share of a price that one step of the vendor's rounding may be."""
+ENOUGH = 20
+"""Rows from which on the vendor's rounding is inferred."""
 
 
 def check_prices(inspection: Inspection) -> None:
@@ -341,7 +344,7 @@ def _zero_volume(inspection: Inspection) -> None:
 def _coarse(inspection: Inspection) -> None:
     """Name instruments whose prices are so low that the vendor's rounding is a large part of them."""
     rows = inspection.rows
-    if inspection.declaration.adjusted == "raw":
+    if inspection.declaration.adjusted == "raw" or len(rows) < ENOUGH:
         return
     close = rows["close" if rows.has("close") else "price"]
     decimals = next((n for n in range(7) if np.abs(np.round(close, n) - close).max() < 1e-9), 7)

@@ -85,8 +85,8 @@ class SyntheticMarket:
         plain = self.symbols - 2 * self.pairs
         if self.pairs < 0 or plain < 0 or max(self.splits, self.late, self.delisted, 0) > max(plain, 0):
             raise DataError(
-                f"{self}: {self.symbols} symbols hold {self.pairs} pairs and {max(plain, 0)} others, of which each may "
-                "be split, listed late or delisted once"
+                f"{self}: {self.symbols} symbols hold {self.pairs} pairs and {max(plain, 0)} others; expected splits, "
+                "late and delisted each to be at most the others"
             )
         if not 1 <= self.step <= 30 or 30 % self.step:
             raise DataError(f"step={self.step}, expected minutes that divide 30: 1, 2, 3, 5, 6, 10, 15 or 30")
