@@ -46,7 +46,7 @@ def trade(world: Any, held: Any, quantity: int, price: int) -> int:
     paid = notional(quantity, price, held.lots)
     before, size = held.quantity, abs(held.quantity)
     realised = 0
-    if before * quantity >= 0 or before == 0:
+    if before == 0 or (before > 0) == (quantity > 0):
         held.basis += paid
     elif abs(quantity) <= size:
         released = share_of(held.basis, abs(quantity), size)

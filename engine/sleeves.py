@@ -20,11 +20,11 @@ from .tables import book, position, sleeve_of
 
 @kernel
 def book_trade(world: Any, k: int, instrument: int, quantity: int, price: int) -> int:
-    """Book a trade in sleeve k by the ledger's rule of average cost; return the realised P&L."""
+    """Book a trade in sleeve k by the ledger's rule of average cost; return what it has paid, in micros."""
     row, sleeve = book(world, k, instrument), sleeve_of(world, k)
     paid = notional(quantity, price, position(world, instrument).lots)
     before, realised = row.quantity, 0
-    if before * quantity >= 0:
+    if before == 0 or (before > 0) == (quantity > 0):
         row.basis += paid
     elif abs(quantity) <= abs(before):
         released = share_of(row.basis, abs(quantity), abs(before))
@@ -37,7 +37,14 @@ def book_trade(world: Any, k: int, instrument: int, quantity: int, price: int) -
     row.quantity = before + quantity
     sleeve.cash -= paid
     sleeve.realised += realised
-    return realised
+    return paid
+
+
+@kernel
+def book_rounding(world: Any, k: int, amount: int) -> None:
+    """Book in sleeve k what the account has paid beyond the sleeves: rounding, where a lot is worth less than a micro."""
+    sleeve_of(world, k).cash -= amount
+    sleeve_of(world, k).realised -= amount
 
 
 @kernel
@@ -75,12 +82,12 @@ def net_targets(world: Any) -> None:
 def allocate(world: Any, instrument: int, quantity: int, price: int, fee: int) -> None:
     """Share a netted fill of `quantity` lots (signed, 0 for a pure cross) among the sleeves by the rule of this page."""
     sign = 1 if quantity >= 0 else -1
-    pool, demand = abs(quantity), 0
+    pool, demand, paid, last = abs(quantity), 0, 0, 0
     for k in range(world.n_sleeves):
         wants = _wants(world, k, instrument) * sign
         if wants < 0:
             pool -= wants
-            book_trade(world, k, instrument, wants * sign, price)
+            paid += book_trade(world, k, instrument, wants * sign, price)
         else:
             demand += wants
     total, served, given, charged = pool, 0, 0, 0
@@ -91,12 +98,14 @@ def allocate(world: Any, instrument: int, quantity: int, price: int, fee: int) -
         served += wants
         until = min(mul_div(min(total, demand), served, demand), min(total, demand))
         if until > given:
-            book_trade(world, k, instrument, (until - given) * sign, price)
+            paid += book_trade(world, k, instrument, (until - given) * sign, price)
+            last = k
         owed = share_of(fee, until, total) if total > 0 else 0
         _charge(world, k, owed - charged)
         given, charged = until, owed
     if total > given:
-        book_trade(world, 0, instrument, (total - given) * sign, price)
+        paid += book_trade(world, 0, instrument, (total - given) * sign, price)
+    book_rounding(world, last, notional(quantity, price, position(world, instrument).lots) - paid)
     _charge(world, 0, fee - charged)
 
 
@@ -130,9 +139,10 @@ def spread_cash(world: Any, instrument: int, amount: int) -> None:
     total, seen, given = 0, 0, 0
     for k in range(world.n_sleeves):
         total += _weight(world, k, instrument)
+    sign = -1 if total < 0 else 1
     for k in range(world.n_sleeves):
-        seen += _weight(world, k, instrument)
-        until = amount if k == world.n_sleeves - 1 or total == 0 else mul_div(amount * seen, 1, total)
+        seen += _weight(world, k, instrument) * sign
+        until = amount if k == world.n_sleeves - 1 or total == 0 else mul_div(amount, seen, abs(total))
         sleeve_of(world, k).cash += until - given
         given = until
 

@@ -13,7 +13,7 @@ from .logs import log_fill, log_flow, log_order
 from .money import notional, to_micros
 from .orders import find
 from .risk import release, reserve
-from .sleeves import allocate, allocate_to, book_trade, spread_cash, split_books
+from .sleeves import allocate, allocate_to, book_rounding, book_trade, spread_cash, split_books
 from .tables import book, open_slot, order_in, position
 
 FLOW_DIVIDEND, FLOW_BORROW, FLOW_INTEREST, FLOW_FRACTION, FLOW_TERMINAL = 0, 1, 2, 3, 4
@@ -173,11 +173,14 @@ def _delist(world: Any, out: Any, held: Any, event: Any) -> None:
         trade(world, held, -quantity, price)
         log_flow(out, world, event.instrument, FLOW_TERMINAL, notional(quantity, price, held.lots))
     if world.n_sleeves > 1:
+        paid, last = 0, 0
         for k in range(world.n_sleeves):
             row = book(world, k, event.instrument)
             if row.quantity != 0:
-                book_trade(world, k, event.instrument, -row.quantity, price)
+                paid += book_trade(world, k, event.instrument, -row.quantity, price)
+                last = k
             row.target, row.wants = 0, 0
+        book_rounding(world, last, notional(-quantity, price, held.lots) - paid)
     held.active = 0
 
 
