@@ -83,6 +83,11 @@ def dollars(values: "pd.Series[float] | np.ndarray") -> dict[str, Any]:
     return {"tickformat": "$~s" if largest >= 5_000 else "$,.0f" if largest >= 20 else "$,.2f"}
 
 
+def hover_time(intraday: bool) -> str:
+    """Return the d3 format of times under the pointer: with the clock where there are several points a session."""
+    return "%a %-d %b %Y %H:%M" if intraday else "%a %-d %b %Y"
+
+
 def escape(text: str) -> str:
     """Return text that plotly.js shows as it is; it would read tags and entities otherwise."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -107,7 +112,7 @@ def _base() -> dict[str, Any]:
             "linecolor": LIGHT["line"],
             "tickcolor": LIGHT["line"],
             "ticks": "outside",
-            "hoverformat": "%a %-d %b %Y",
+            "hoverformat": hover_time(intraday=False),
         },
         "yaxis": axis(),
     }

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from . import metrics
-from .charts import axis, dollars, escape, figure, line, milliseconds
+from .charts import axis, dollars, escape, figure, hover_time, line, milliseconds
 from .contributions import ACCOUNT, RESIDUAL
 from .costs import Capacity, traded
 from .decimate import BUCKETS
@@ -46,10 +46,14 @@ def equity_figure(run: "RunFolder") -> go.Figure:
         margin={"t": 30},
         showlegend=len(traces) > 2,
         legend={"traceorder": "reversed"},
-        xaxis={"anchor": "y2"},
+        xaxis={"anchor": "y2", "hoverformat": _hover(run)},
         yaxis={"domain": [0.34, 1.0], **dollars(path)},
         yaxis2=axis(domain=[0.0, 0.27], tickformat=".0%", nticks=4, rangemode="tozero"),
     )
+
+
+def _hover(run: "RunFolder") -> str:
+    return hover_time(intraday=len(run.equity) > len(run.sessions))
 
 
 def spans_decades(run: "RunFolder") -> bool:
@@ -222,7 +226,10 @@ def exposure_figure(run: "RunFolder") -> go.Figure:
     traces = [line(frame["ts"], frame["gross"] / equity, name, LIGHT["strategy"], PERCENT)]
     if not long_only:
         traces.append(line(frame["ts"], frame["net"] / equity, "Net", LIGHT["second"], PERCENT, line={"width": 1.2}))
-    return figure(traces, yaxis={"tickformat": ".0%", "rangemode": "tozero"}, showlegend=True, margin={"t": 30})
+    hover = {"hoverformat": _hover(run)}
+    return figure(
+        traces, xaxis=hover, yaxis={"tickformat": ".0%", "rangemode": "tozero"}, showlegend=True, margin={"t": 30}
+    )
 
 
 def turnover_figure(run: "RunFolder") -> go.Figure:
@@ -289,9 +296,11 @@ def sleeves_figure(run: "RunFolder", starts: dict[str, float]) -> go.Figure:
     return figure(traces, yaxis=dollars(largest), showlegend=True, margin={"t": 30})
 
 
-def series_figure(frame: pd.DataFrame, name: str) -> go.Figure:
+def series_figure(run: "RunFolder", name: str) -> go.Figure:
     """Return one series that the strategy recorded."""
-    return figure([line(frame["ts"], frame["value"], name, LIGHT["strategy"], ",.4~g")])
+    frame = run.series[run.series["name"] == name]
+    hover = {"hoverformat": hover_time(intraday=len(frame) > len(run.sessions))}
+    return figure([line(frame["ts"], frame["value"], name, LIGHT["strategy"], ",.4~g")], xaxis=hover)
 
 
 def is_thinned(points: int) -> bool:

@@ -12,7 +12,6 @@ from typing import Any
 
 import jinja2
 import plotly.graph_objects as go
-from markupsafe import Markup
 from plotly.io.json import to_json_plotly
 
 from . import figures, tables, toml
@@ -75,9 +74,9 @@ def page(run: RunFolder) -> str:
         **_provenance(run),
         "light": LIGHT,
         "dark": DARK,
-        "font": Markup(FONT),
+        "font": FONT,
         "palette": _script_json(DARKENED),
-        "plotly": Markup((TEMPLATES / "plotly-basic.min.js").read_text(encoding="utf-8")),
+        "plotly": (TEMPLATES / "plotly-basic.min.js").read_text(encoding="utf-8"),
     }
     context["contents"] = _contents(context)
     return environment().get_template("report.html.j2").render(context)
@@ -94,10 +93,10 @@ def environment() -> jinja2.Environment:
     )
 
 
-def _script_json(value: Any) -> Markup:
+def _script_json(value: Any) -> str:
     """Return JSON that is safe inside a script element: plotly writes every angle bracket and slash as an escape."""
     plain = value.to_plotly_json() if isinstance(value, go.Figure) else value
-    return Markup(to_json_plotly(plain))
+    return str(to_json_plotly(plain))
 
 
 def _chart(identifier: str, title: str, drawn: go.Figure, height: int, note: str = "") -> dict[str, Any]:
@@ -238,14 +237,13 @@ def capacity_text(run: RunFolder, estimate: Capacity) -> str:
 
 
 def _recorded(run: RunFolder) -> dict[str, Any]:
-    groups = list(run.series.groupby("name", sort=True))
+    names = sorted(run.series["name"].unique())
     charts = [
-        _chart(f"series-{k}", str(name), figures.series_figure(frame, str(name)), 220)
-        for k, (name, frame) in enumerate(groups[:MOST_SERIES])
+        _chart(f"series-{k}", name, figures.series_figure(run, name), 220) for k, name in enumerate(names[:MOST_SERIES])
     ]
     note = (
-        f"{MOST_SERIES} of {len(groups)} series are drawn; all lie in series.parquet."
-        if len(groups) > MOST_SERIES
+        f"{MOST_SERIES} of {len(names)} series are drawn; all lie in series.parquet."
+        if len(names) > MOST_SERIES
         else ""
     )
     return {"series": charts, "series_note": note}

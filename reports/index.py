@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from . import format as text
 from .contributions import attribution
@@ -44,7 +43,7 @@ def write_index(runs: str | Path) -> Path:
     visible = (path for path in folder.iterdir() if not path.name.startswith("."))
     found = sorted((path for path in visible if (path / "manifest.json").is_file()), reverse=True)
     rows = [_row(path) for path in found]
-    context = {"rows": rows, "light": LIGHT, "dark": DARK, "font": Markup(FONT)}
+    context = {"rows": rows, "light": LIGHT, "dark": DARK, "font": FONT}
     file = folder / "index.html"
     file.write_text(environment().get_template("index.html.j2").render(context), encoding="utf-8", newline="\n")
     return file

@@ -30,6 +30,8 @@ def most_traded(run: "RunFolder") -> list[str]:
 def price_figure(run: "RunFolder", symbol: str, instruments: int) -> go.Figure:
     """Return one instrument's marks as traded (raw), its fills, its corporate actions, and the position below.
 
+    Marks are one a session; where there are more fills than that, their prices join the line.
+
     Parameters
     ----------
     run : RunFolder
@@ -40,9 +42,14 @@ def price_figure(run: "RunFolder", symbol: str, instruments: int) -> go.Figure:
     marks = run.marks[run.marks["symbol"] == symbol]
     fills = run.fills[run.fills["symbol"] == symbol]
     buckets = max(50, min(600, POINTS // instruments // 8))
+    held = _steps(marks, "quantity", fills, "position_after")
+    often = len(fills) > len(marks)
+    name, path = (
+        ("Marks and fills", _steps(marks, "mark", fills, "price")) if often else ("Mark", marks.set_index("ts")["mark"])
+    )
     traces = [
-        line(marks["ts"], marks["mark"], "Mark", LIGHT["benchmark"], "$,.2f", buckets=buckets, line={"width": 1.3}),
-        line(marks["ts"], marks["quantity"], "Position", LIGHT["strategy"], ",.6~g", buckets=buckets, **_position()),
+        line(path.index, path, name, LIGHT["benchmark"], "$,.2f", buckets=buckets, line={"width": 1.3}),
+        line(held.index, held, "Position", LIGHT["strategy"], ",.6~g", buckets=buckets, **_position()),
     ]
     most = max(40, MARKERS // instruments // 2)
     traces += [_markers(fills, side, most) for side in (1, -1) if (fills["quantity"] * side > 0).any()]
@@ -66,6 +73,12 @@ def fills_drawn(run: "RunFolder", symbols: list[str]) -> tuple[int, int]:
     fills = run.fills[run.fills["symbol"].isin(symbols)]
     sides = fills.groupby(["symbol", fills["quantity"] > 0]).size()
     return int(sides.clip(upper=most).sum()), len(fills)
+
+
+def _steps(marks: pd.DataFrame, marked: str, fills: pd.DataFrame, filled: str) -> "pd.Series[float]":
+    """Return what marks and fills together say of a value, by time; a fill comes before a mark of the same time."""
+    parts = [fills.set_index("ts")[filled], marks.set_index("ts")[marked]]
+    return pd.concat(parts).sort_index(kind="stable")
 
 
 def _position() -> dict[str, Any]:

@@ -9,7 +9,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-import websocket
+import pytest
+
+websocket = pytest.importorskip("websocket", reason="websocket-client is not installed; it comes with the dev extra")
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -22,6 +24,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-default-apps",
+    "--disable-dev-shm-usage",
     "--remote-debugging-port=0",
     "--remote-allow-origins=*",
 ]
@@ -137,4 +140,5 @@ class Chromium:
             self.call("Browser.close")
         finally:
             self.socket.close()
+            self.process.terminate()
             self.process.wait(timeout=PATIENCE)

@@ -7,7 +7,6 @@ from lockstep.reports import render, write_index
 from . import chromium
 from .fabricate import Fabric
 
-pytest.importorskip("websocket", reason="websocket-client is not installed; it comes with the dev extra")
 pytestmark = pytest.mark.skipif(
     chromium.find() is None, reason=f"no Chromium on the path: {', '.join(chromium.BINARIES)}"
 )
