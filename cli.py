@@ -338,7 +338,7 @@ def _command(given: str, options: dict[str, str | None], overrides: list[str]) -
 def _print_json(value: dict[str, Any]) -> None:
     import json
 
-    typer.echo(json.dumps(value))
+    typer.echo(json.dumps(value, default=str))
 
 
 def _print_table(header: list[str], rows: list[list[str]], numbers: frozenset[int] = frozenset()) -> None:
@@ -461,13 +461,14 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted")
-        return INTERRUPTED
+        code = INTERRUPTED
     except Exception as error:
         if not hasattr(error, "format_message"):  # what typer raises for wrong arguments has one
             raise
         _complain(f"{error.format_message()} (see lockstep --help)")
         return 2
+    if code == INTERRUPTED:
+        _complain("interrupted")
     return code if isinstance(code, int) else 0
 
 

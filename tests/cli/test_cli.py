@@ -1,0 +1,241 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SHORT = ("--start", "2008-06-02", "--end", "2008-12-31")
+KEYS = ["scenario", "run", "digest", "events", "orders", "fills", "final_equity", "seconds", "events_per_second"]
+COMMAND = [sys.executable, "-m", "lockstep.cli"]
+
+
+def test_a_run_leaves_a_folder_with_a_report_and_prints_a_table(lockstep, home):
+    code, out, err = lockstep("backtest", "sma-cross", *SHORT)
+    assert (code, err) == (0, "")
+    assert "sma-cross" in out
+    (run,) = (home / "runs").iterdir()
+    assert f"runs/{run.name}/report.html" in out
+    assert (run / "report.html").stat().st_size > 100_000
+
+
+def test_json_has_one_object_a_run_with_the_promised_keys(lockstep, home):
+    code, out, _ = lockstep("backtest", "sma-cross", "sma-cross", *SHORT, "--json", "--no-report", "--runs-dir", "here")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [list(each) for each in found] == [KEYS, KEYS]
+    assert found[0]["digest"] == found[1]["digest"]
+    assert [Path(each["run"]).name[-2:] for each in found] == ["-1", "-2"]
+    assert 5e5 < found[0]["final_equity"] < 2e6
+    assert found[0]["seconds"] > 0
+    manifest = json.loads((home / found[0]["run"] / "manifest.json").read_text())
+    assert manifest["final_equity"] == round(found[0]["final_equity"] * 1e6)
+    assert not (home / found[0]["run"] / "report.html").exists()
+
+
+def test_the_recorded_command_gives_the_same_digest(lockstep, home):
+    import shlex
+
+    lockstep("backtest", "sma-cross", *SHORT, "--no-report", "--set", "title=A name with spaces", "--set", "seed=3")
+    (run,) = (home / "runs").iterdir()
+    manifest = json.loads((run / "manifest.json").read_text())
+    words = shlex.split(manifest["command"])
+    assert words[0] == "lockstep"
+    code, out, _ = lockstep(*words[1:], "--json", "--no-report")
+    assert code == 0
+    assert json.loads(out)["digest"] == manifest["digest"]
+    assert manifest["config"]["title"] == "A name with spaces"
+
+
+def test_verify_and_report_work_on_a_run(lockstep, home):
+    lockstep("backtest", "sma-cross", *SHORT, "--no-report")
+    (run,) = (home / "runs").iterdir()
+    code, out, _ = lockstep("verify", run)
+    assert code == 0
+    assert out.startswith(f"{run.name}: the same digest, ")
+    code, out, _ = lockstep("verify", run, "--json")
+    assert json.loads(out)["same"] is True
+    code, out, _ = lockstep("report", run)
+    assert (code, Path(out.strip())) == (0, run / "report.html")
+    code, out, _ = lockstep("report", run, "--to", home / "own.html")
+    assert (home / "own.html").is_file()
+
+
+def test_verify_of_another_digest_exits_with_6(lockstep, home):
+    lockstep("backtest", "sma-cross", *SHORT, "--no-report")
+    (run,) = (home / "runs").iterdir()
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "digest": "0" * 32}))
+    code, out, err = lockstep("verify", run)
+    assert (code, out) == (6, "")
+    assert err.startswith("lockstep: ")
+    assert err.count("\n") == 1
+
+
+def test_scenarios_are_listed(lockstep):
+    code, out, _ = lockstep("scenarios")
+    assert code == 0
+    assert "sma-cross" in out
+    code, out, _ = lockstep("scenarios", "--json")
+    assert "sma-cross" in [json.loads(line)["scenario"] for line in out.splitlines()]
+
+
+def test_a_new_strategy_runs_at_once_and_its_test_passes(lockstep, home):
+    code, out, _ = lockstep("new", "mine")
+    assert code == 0
+    assert sorted(file.name for file in (home / "mine").iterdir()) == ["mine.toml", "strategy.py", "test_mine.py"]
+    code, out, _ = lockstep("backtest", "mine", "--json", "--no-report")
+    assert code == 0
+    assert json.loads(out)["fills"] > 0
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "mine"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+def test_what_new_writes_passes_this_repository_s_lint(lockstep, home, repository):
+    lockstep("new", "mine")
+    ruff = Path(sys.executable).with_name("ruff")
+    own = f"--config={repository / 'pyproject.toml'}"
+    for check in (("check", own), ("check", "--isolated"), ("format", "--check", own)):
+        done = subprocess.run([ruff, *check, "mine"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_datasets_are_listed_shown_checked_and_imported(lockstep, home):
+    code, out, _ = lockstep("data", "list")
+    assert code == 0
+    assert "ohlcv-5" in out
+    assert "skfolio-20" in out
+    code, out, _ = lockstep("data", "show", "ohlcv-5", "--symbol", "IBM", "--rows", "1")
+    assert code == 0
+    assert "2013-03-01" in out
+    code, out, _ = lockstep("data", "show", "ohlcv-5", "--json", "--rows", "2")
+    assert len(json.loads(out)["rows"]) == 4
+    code, out, _ = lockstep("data", "check", "ohlcv-5")
+    assert code == 0
+    assert "splits" in out
+
+
+def test_a_table_is_imported_with_its_declaration(lockstep, home):
+    (home / "own.csv").write_text(
+        "Day,open,high,low,close,volume\n2020-01-02,10,11,9,10,100\n2020-01-03,10,12,9,11,100\n"
+    )
+    (home / "own.toml").write_text(
+        'timeframe = "1d"\nlabel = "session"\nzone = "America/New_York"\nadjusted = "raw"\nsource = "me"\n'
+        'licence = "mine"\nsymbol = "OWN"\n[columns]\ntime = "Day"\n'
+    )
+    given = ("data", "import", "own", "own.csv", "--declaration", "own.toml", "--catalog", "catalog")
+    code, out, err = lockstep(*given)
+    assert (code, err) == (0, "")
+    assert out.startswith("own: 2 rows of 1 instruments, hash ")
+    code, out, err = lockstep(*given, "--set", "zone=Mars/Phobos")
+    assert code == 3
+    assert "zone = 'Mars/Phobos'" in err
+    assert "own" in lockstep("data", "list", "--catalog", "catalog")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["nonsense"], 2, ["No such command 'nonsense'"]),
+        (["backtest", "--nonsense"], 2, ["--nonsense"]),
+        (["backtest", "nope"], 2, ["scenario 'nope'", "sma-cross"]),
+        (["backtest", "sma-cross", "nope"], 2, ["scenario 'nope'"]),
+        (["backtest", "sma-cross", "--set", "risk.max_gros=1"], 2, ["risk.max_gros", "did you mean max_gross?"]),
+        (["backtest", "sma-cross", "--set", "risk"], 2, ["--set 'risk'", "key=value"]),
+        (["backtest", "sma-cross", "--set", "strategy.parameters.fast=0"], 2, ["fast = 0", "from 2 to"]),
+        (["backtest", "sma-cross", "--start", "tomorrow"], 2, ["data.start = 'tomorrow'"]),
+        (["backtest", "sma-cross", "--start", "2012-01-03", "--end", "2011-01-03"], 2, ["not before data.end"]),
+        (["backtest", "sma-cross", "--set", "data.dataset=none-such"], 3, ["'none-such' is not in the catalogue"]),
+        (["backtest", "sma-cross", "--set", "data.symbols=['XYZ']"], 3, ["'XYZ'"]),
+        (["backtest", "sma-cross", "--catalog", "gopher://x"], 3, ["gopher"]),
+        (["verify", "nope"], 2, ["nope is no run folder"]),
+        (["verify"], 2, ["RUN"]),
+        (["report", "nope"], 3, ["nope is not a run folder"]),
+        (["new", "Not Good"], 2, ["name 'Not Good'"]),
+        (["new", "import"], 2, ["name 'import'"]),
+        (["new", "../x"], 2, ["name '../x'"]),
+        (["data", "show", "none-such"], 3, ["'none-such' is not in the catalogue"]),
+        (["data", "check", "../x"], 3, ["'../x'"]),
+        (["data", "import", "x", "--as", "magic"], 3, ["importer 'magic'"]),
+        (["data", "import", "x", "--declaration", "nope.toml"], 2, ["nope.toml", "cannot be read"]),
+        (["data", "show", "ohlcv-5", "--rows", "-1"], 2, ["'--rows'", "greater than or equal to 0"]),
+    ],
+)
+def test_a_wrong_argument_is_refused_in_one_sentence(lockstep, home, arguments, code, words):
+    found, out, err = lockstep(*arguments)
+    assert (found, out) == (code, "")
+    assert err.startswith("lockstep: ")
+    assert err.count("\n") == 1
+    assert all(word in err for word in words), err
+    assert list(home.iterdir()) == []
+
+
+def test_a_scenario_that_fails_does_not_stop_the_others(lockstep, home):
+    (home / "bad.toml").write_text('[data]\ndataset = "none-such"\n[strategy]\nuse = "lockstep.strategies.sma_cross"\n')
+    code, out, err = lockstep("backtest", "bad.toml", "sma-cross", *SHORT, "--json", "--no-report")
+    assert code == 3
+    assert [json.loads(line)["scenario"] for line in out.splitlines()] == ["sma-cross"]
+    assert err.startswith("lockstep: bad: dataset 'none-such'")
+    assert [each.name[:9] for each in (home / "runs").iterdir()] == ["sma-cross"]
+
+
+def test_help_is_quick_and_documents_exit_codes(home):
+    def once():
+        began = time.perf_counter()
+        done = subprocess.run([*COMMAND, "backtest", "--help"], capture_output=True, text=True, check=True)
+        return time.perf_counter() - began, done.stdout
+
+    found = [once() for _ in range(3)]
+    assert "Exit codes: 0 done" in " ".join(found[0][1].replace("│", " ").split())
+    assert min(seconds for seconds, _ in found) < 1.0
+
+
+def test_help_loads_nothing_heavy(home):
+    code = "import sys, lockstep.cli; lockstep.cli.main(['--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert not loaded & {"numpy", "numba", "pandas", "pyarrow", "pydantic", "duckdb", "plotly"}
+
+
+def test_without_a_command_the_help_is_shown(home):
+    done = subprocess.run(COMMAND, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Usage" in done.stdout
+
+
+def test_an_unexpected_error_shows_a_traceback(home):
+    (home / "odd.py").write_text(
+        "from lockstep.engine.python_strategy import Strategy\n\n\nclass Odd(Strategy):\n    def on_bar(self, bar):\n"
+        "        raise ValueError('not what I meant')\n\n\nSTRATEGY = Odd\n"
+    )
+    (home / "odd.toml").write_text('[data]\ndataset = "ohlcv-5"\n[strategy]\nuse = "odd"\n')
+    done = subprocess.run([*COMMAND, "backtest", "odd.toml"], capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 4)
+    assert "not what I meant" in done.stderr
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_an_interruption_leaves_nothing(home):
+    (home / "slow.py").write_text(
+        "import time\n\nfrom lockstep.engine.python_strategy import Strategy\n\n\nclass Slow(Strategy):\n"
+        "    def on_bar(self, bar):\n        print('here', flush=True)\n        time.sleep(60)\n\n\nSTRATEGY = Slow\n"
+    )
+    (home / "slow.toml").write_text('[data]\ndataset = "ohlcv-5"\n[strategy]\nuse = "slow"\n')
+    with subprocess.Popen(
+        [*COMMAND, "backtest", "slow.toml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "lockstep: interrupted\n"
+    assert list((home / "runs").iterdir()) == []
