@@ -100,7 +100,7 @@ def _base() -> dict[str, Any]:
         "plot_bgcolor": CLEAR,
         "font": {"family": FONT, "size": 12, "color": LIGHT["muted"]},
         "separators": f".{THIN}",
-        "margin": {"l": 56, "r": 14, "t": 10, "b": 30},
+        "margin": {"l": 56, "r": 14, "t": 10, "b": 40},
         "hovermode": "x unified",
         "hoverlabel": {"bgcolor": LIGHT["raised"], "bordercolor": LIGHT["line"], "font": {"color": LIGHT["ink"]}},
         "showlegend": False,

@@ -138,7 +138,7 @@ def years_figure(run: "RunFolder") -> go.Figure:
     traces = [_bars(labels, years.to_numpy(), "Strategy", LIGHT["strategy"], PERCENT)]
     if other.notna().any():
         traces.append(_bars(labels, other.to_numpy(), benchmark_name(run), LIGHT["benchmark"], PERCENT))
-    kind = {"type": "category", "hoverformat": None}
+    kind = {"type": "category", "hoverformat": None, "tickangle": 0, "nticks": 14}
     return figure(
         traces,
         xaxis=kind,
@@ -221,7 +221,8 @@ def exposure_figure(run: "RunFolder") -> go.Figure:
     """Return gross and net exposure as a share of equity, from every recorded equity mark."""
     frame = run.equity
     equity = frame["equity"].where(frame["equity"] > 0)
-    long_only = bool((frame["gross"] == frame["net"]).all())
+    # Net holds dividends still to be paid as well, so a long account's two lines differ by a hair.
+    long_only = bool(((frame["gross"] - frame["net"]).abs() <= 0.01 * equity).all())
     name = "Gross and net" if long_only else "Gross"
     traces = [line(frame["ts"], frame["gross"] / equity, name, LIGHT["strategy"], PERCENT)]
     if not long_only:
@@ -241,7 +242,7 @@ def turnover_figure(run: "RunFolder") -> go.Figure:
     share = (volume.reindex(mean.index, fill_value=0.0) / 2 / mean).to_numpy()
     times = mean.index.to_timestamp().tz_localize("UTC")
     bars = _bars(milliseconds(times), share, "Turnover", LIGHT["strategy"], PERCENT, opacity=0.8)
-    return figure([bars], xaxis={"hoverformat": "%B %Y"}, yaxis={"tickformat": ".0%"})
+    return figure([bars], xaxis={"hoverformat": "%B %Y"}, yaxis={"tickformat": ",.0%"})
 
 
 def capacity_figure(run: "RunFolder", estimate: Capacity) -> go.Figure:

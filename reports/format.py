@@ -54,10 +54,10 @@ def basis_points(value: float) -> str:
 
 
 def quantity(value: float) -> str:
-    """Return shares, with as many decimals as they need, up to nine."""
-    if not isfinite(value):
-        return NONE
-    return number(value, 0) if value == round(value) else number(value, 9).rstrip("0")
+    """Return shares, with as many decimals as they need: up to four, below one share up to nine."""
+    if not isfinite(value) or value == round(value):
+        return number(value, 0)
+    return number(value, 4 if abs(value) >= 1 else 9).rstrip("0").rstrip(".")
 
 
 def days(value: float) -> str:

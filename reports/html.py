@@ -211,7 +211,8 @@ def _price_head(run: RunFolder, prices: list[dict[str, Any]], symbols: list[str]
         return None
     drawn, total = fills_drawn(run, symbols)
     traded = run.fills["symbol"].nunique()
-    notes = ["prices as traded"]
+    adjusted = any(row.get("adjusted", "raw") != "raw" for row in run.manifest.get("data") or [])
+    notes = ["prices as their vendor adjusted them" if adjusted else "prices as traded"]
     if drawn < total:
         notes.append(f"{text.whole(drawn)} of {text.whole(total)} fills drawn")
     if len(symbols) < traded:

@@ -39,10 +39,14 @@ def verdict(run: "RunFolder", stats: dict[str, float]) -> str:
     if stats["traded"] > 0 and year:
         parts.append(f"Costs took {text.percent(stats['costs_per_year'], 2)} of equity a year.")
     if stats["probabilistic_sharpe"] == stats["probabilistic_sharpe"]:
-        parts.append(
-            f"Probability that the true Sharpe ratio is above zero: {text.percent(stats['probabilistic_sharpe'], 0)}."
-        )
+        parts.append(f"Probability that the true Sharpe ratio is above zero: {_odds(stats['probabilistic_sharpe'])}.")
     return " ".join(parts)
+
+
+def _odds(probability: float) -> str:
+    if 0.001 <= probability <= 0.999:
+        return text.percent(probability, 0 if 0.01 <= probability <= 0.99 else 1)
+    return "over 99.9%" if probability > 0.5 else "under 0.1%"
 
 
 def _gain(value: float) -> str:
@@ -116,7 +120,7 @@ def _adjusted(data: list[dict[str, Any]]) -> Notice | None:
     sentence = (
         f"{_and(names)} is adjusted by its vendor: fills are at adjusted prices, in fractions, without a volume cap."
     )
-    return Notice("warning", "Vendor-adjusted prices", sentence)
+    return Notice("warning", "Adjusted prices", sentence)
 
 
 def _shocked(shocks: list[Any]) -> Notice | None:

@@ -45,7 +45,7 @@ def test_close_only_adjusted_and_shocked_data_are_warned_of(run):
         run, instruments=instruments, data=[{"dataset": "a", "adjusted": "total"}], shocks=[{"kind": "flash_crash"}]
     )
     assert "2 of 6 instruments" in found["Close-only prices"].text
-    assert found["Vendor-adjusted prices"].text.startswith("a is adjusted")
+    assert found["Adjusted prices"].text.startswith("a is adjusted")
     assert "flash crash" in found["Shocked stream"].text
 
 

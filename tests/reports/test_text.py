@@ -28,6 +28,8 @@ from lockstep.reports import format as text
         (text.quantity(0.000000001), "0.000000001"),
         (text.quantity(1500.0), "1\u202f500"),
         (text.quantity(1.5), "1.5"),
+        (text.quantity(545213.417018212), "545\u202f213.417"),
+        (text.quantity(2.00000001), "2"),
         (text.days(0.5), "12.0 h"),
         (text.days(0.01), "14.4 min"),
         (text.days(300), "300 d"),
