@@ -1,8 +1,9 @@
 """Flat state: records inside one block of bytes, reached by offset.
 
-A world is one contiguous block. Its first bytes are a header record, tables follow at offsets that the header names. Offsets,
-not addresses, stand in the state, so the block is its own snapshot and a hash of the block is its digest. In compiled code a
-record is a bare pointer: no reference counting, no capacity in any type. Nothing checks bounds here: callers do.
+A world is one contiguous block. Its first bytes are a header record, tables follow at offsets that the header names.
+Offsets, not addresses, stand in the state, so the block is its own snapshot and a hash of the block is its digest. In
+compiled code a record is a bare pointer: no reference counting, no capacity in any type. Nothing checks bounds here:
+callers do.
 """
 
 import ctypes
@@ -42,7 +43,9 @@ def _flat(record: Any) -> FlatRecord:
     fields = []
     for name, field in record.fields.items():
         kind = _flat(field.type) if isinstance(field.type, types.Record) else field.type
-        fields.append((name, {"type": kind, "offset": field.offset, "alignment": field.alignment, "title": field.title}))
+        fields.append(
+            (name, {"type": kind, "offset": field.offset, "alignment": field.alignment, "title": field.title})
+        )
     return FlatRecord(fields, record.size, record.aligned)
 
 
@@ -51,13 +54,25 @@ def address(array: NDArray[Any]) -> int:
     return int(array.ctypes.data)
 
 
+class _Row(np.record):
+    """A record whose fields come before numpy's own attributes: an event has `flags` and `size`."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _NUMPYS and name in super().__getattribute__("dtype").fields:
+            return self[name]
+        return super().__getattribute__(name)
+
+
+_NUMPYS = frozenset(dir(np.record)) - {"dtype"}
+
+
 def _record(where: int, dtype: np.dtype[Any]) -> Any:
     block = (ctypes.c_char * dtype.itemsize).from_address(where)
-    return np.frombuffer(block, dtype).view(np.recarray)[0]
+    return np.frombuffer(block, np.dtype((_Row, dtype)))[0]
 
 
 def table(dtype: np.dtype[Any], header: np.dtype[Any], field: str) -> Any:
-    """Return ``f(record, index)``: a row of the table of `dtype` that begins at the offset in `field` of a `header` record.
+    """Return ``f(record, index)``: a row of the table of `dtype` that begins where `field` of a `header` record says.
 
     An intrinsic rather than a kernel, so that it costs nothing to compile wherever it is used.
     """

@@ -115,6 +115,15 @@ class Trigger(IntEnum):
     TERMINAL = 7
 
 
+class Fault(IntEnum):
+    """Why a world cannot go on."""
+
+    NONE = 0
+    QUEUE = 1
+    MONEY = 2
+
+
 MARKET, LIMIT, STOP, STOP_LIMIT, TRAILING_STOP = (int(x) for x in OrderType)
 DAY, GTC, IOC, FOK, OPG, CLS = (int(x) for x in TimeInForce)
+QUEUE_FULL, MONEY_FULL = int(Fault.QUEUE), int(Fault.MONEY)
 FIRST_FINAL = int(Status.FILLED)

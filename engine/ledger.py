@@ -8,16 +8,31 @@ from typing import Any
 
 import numpy as np
 
+from .codes import MONEY_FULL
 from .compile import kernel
-from .money import mul_div, notional, share_of
+from .money import is_money, mul_div, mul_down, notional, share_of
 from .tables import due, position
 
 
 @kernel
 def revalue(world: Any, held: Any, value: int) -> None:
-    """Set a position's value and carry the change into equity."""
+    """Set a position's value and carry the change into equity; a value beyond all money stops the world."""
+    if not is_money(value) or not is_money(world.equity):
+        world.error = MONEY_FULL
+        return
     world.equity += value - held.value
     held.value = value
+
+
+@kernel
+def receive(world: Any, amount: int) -> bool:
+    """Add an amount to cash and equity; where that would overflow, change nothing, stop the world, return False."""
+    if not is_money(amount) or not is_money(world.cash) or not is_money(world.equity):
+        world.error = MONEY_FULL
+        return False
+    world.cash += amount
+    world.equity += amount
+    return True
 
 
 @kernel
@@ -38,29 +53,38 @@ def mark_to(world: Any, held: Any, price: int) -> None:
 
 
 @kernel
-def trade(world: Any, held: Any, quantity: int, price: int) -> int:
-    """Book a purchase (quantity > 0) or sale in lots at a price in micros, without fees; return the realised P&L.
+def released(basis: int, before: int, quantity: int) -> int:
+    """Return the part of a position's basis that a trade of `quantity` lots for `paid` closes, by average cost.
 
-    Basis is average cost: a reduction releases its share of the basis, a crossing of zero releases all of it.
+    A purchase beside a long position (or a sale beside a short one) closes nothing; a reduction its share; a crossing
+    of zero all.
     """
-    paid = notional(quantity, price, held.lots)
-    before, size = held.quantity, abs(held.quantity)
-    realised = 0
     if before == 0 or (before > 0) == (quantity > 0):
-        held.basis += paid
-    elif abs(quantity) <= size:
-        released = share_of(held.basis, abs(quantity), size)
-        realised = -paid - released
-        held.basis -= released
-    else:
-        closing = share_of(paid, size, abs(quantity))
-        realised = -closing - held.basis
-        held.basis = paid - closing
+        return 0
+    return basis if abs(quantity) >= abs(before) else share_of(basis, abs(quantity), abs(before))
+
+
+@kernel
+def proceeds(before: int, quantity: int, paid: int) -> int:
+    """Return what the closing part of a trade brings in: all for a reduction, its share for a crossing of zero."""
+    if before == 0 or (before > 0) == (quantity > 0):
+        return 0
+    return -paid if abs(quantity) <= abs(before) else -share_of(paid, abs(before), abs(quantity))
+
+
+@kernel
+def trade(world: Any, held: Any, quantity: int, price: int) -> int:
+    """Book a purchase (quantity > 0) or sale in lots at a price in micros, without fees; return the realised P&L."""
+    paid, before = notional(quantity, price, held.lots), held.quantity
+    if not is_money(before + quantity) or not receive(world, -paid):
+        world.error = MONEY_FULL
+        return 0
+    closed, brought = released(held.basis, before, quantity), proceeds(before, quantity, paid)
+    realised = brought - closed
+    held.basis += paid + brought - closed
     held.quantity = before + quantity
     held.realised += realised
     world.realised += realised
-    world.cash -= paid
-    world.equity -= paid
     if held.mark == 0:
         held.mark = price
     revalue(world, held, notional(held.quantity, held.mark, held.lots))
@@ -70,27 +94,30 @@ def trade(world: Any, held: Any, quantity: int, price: int) -> int:
 @kernel
 def charge(world: Any, held: Any, fee: int) -> None:
     """Take a trading fee from cash."""
-    held.fees += fee
-    world.fees += fee
-    world.cash -= fee
-    world.equity -= fee
+    if receive(world, -fee):
+        held.fees += fee
+        world.fees += fee
 
 
 @kernel
 def pay_borrow(world: Any, held: Any, fee: int) -> None:
     """Take a borrow fee on a short position from cash."""
-    held.borrow += fee
-    world.borrow += fee
-    world.cash -= fee
-    world.equity -= fee
+    if receive(world, -fee):
+        held.borrow += fee
+        world.borrow += fee
 
 
 @kernel
 def credit_interest(world: Any, amount: int) -> None:
     """Credit interest to cash (negative: margin interest paid)."""
-    world.interest += amount
-    world.cash += amount
-    world.equity += amount
+    if receive(world, amount):
+        world.interest += amount
+
+
+@kernel
+def dividend_on(quantity: int, nanos: int, lots: int) -> int:
+    """Return a dividend of `nanos` 1e-9 dollars a share on a position in lots, in micros; negative on a short one."""
+    return mul_div(quantity, nanos, lots * 1000)
 
 
 @kernel
@@ -99,13 +126,14 @@ def accrue_dividend(world: Any, held: Any, instrument: int, nanos: int, pay_ts: 
 
     Longs receive, shorts pay. It is a receivable until its pay date, or cash at once where that is unknown.
     """
-    amount = mul_div(held.quantity, nanos, held.lots * 1000)
+    amount = dividend_on(held.quantity, nanos, held.lots)
+    if not receive(world, amount):
+        return 0
     held.dividends += amount
     world.dividends += amount
-    world.equity += amount
     if pay_ts == 0 or world.n_dividends >= world.n_slots:
-        world.cash += amount
         return amount
+    world.cash -= amount
     world.receivable += amount
     row = due(world, world.n_dividends)
     row.pay_ts, row.amount, row.instrument = pay_ts, amount, instrument
@@ -130,6 +158,20 @@ def pay_dividends(world: Any, now: int) -> None:
 
 
 @kernel
+def split_lots(quantity: int, numerator: int, denominator: int) -> int:
+    """Return the whole lots, signed, that a position becomes in a split; the product of lots and numerator must fit."""
+    whole = abs(quantity) * numerator // denominator
+    return whole if quantity >= 0 else -whole
+
+
+@kernel
+def in_lieu(quantity: int, numerator: int, denominator: int, mark: int, lots: int) -> int:
+    """Return the cash for the fraction of a lot that a split leaves; negative for a short position."""
+    cash = mul_div(abs(quantity) * numerator % denominator, mark, lots * denominator)
+    return cash if quantity >= 0 else -cash
+
+
+@kernel
 def split_position(world: Any, held: Any, numerator: int, denominator: int) -> int:
     """Split a position `numerator` for `denominator`; return the cash paid in lieu of a fraction, in micros.
 
@@ -138,22 +180,19 @@ def split_position(world: Any, held: Any, numerator: int, denominator: int) -> i
     if held.mark != 0:
         held.mark = mul_div(held.mark, denominator, numerator)
     before = held.quantity
-    scaled = abs(before) * numerator
-    whole = scaled // denominator
-    if before < 0:
-        whole = -whole
-    fraction = scaled - abs(whole) * denominator
-    cash = 0
-    if fraction != 0:
-        cash = mul_div(notional(fraction, held.mark, held.lots), 1, denominator)
-        released = share_of(held.basis, fraction, scaled)
-        if before < 0:
-            cash = -cash
-        held.basis -= released
-        held.realised += cash - released
-        world.realised += cash - released
-        world.cash += cash
-        world.equity += cash
+    if not is_money(mul_down(abs(before), numerator, 1)):
+        world.error = MONEY_FULL
+        return 0
+    whole, cash = (
+        split_lots(before, numerator, denominator),
+        in_lieu(before, numerator, denominator, held.mark, held.lots),
+    )
+    if not receive(world, cash):
+        return 0
+    closed = released(held.basis, before * numerator, whole * denominator - before * numerator)
+    held.basis -= closed
+    held.realised += cash - closed
+    world.realised += cash - closed
     held.quantity = whole
     revalue(world, held, notional(whole, held.mark, held.lots))
     return cash

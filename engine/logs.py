@@ -1,7 +1,7 @@
 """Writing the logs: rows of what was decided, ordered, filled and held, in memory that the caller empties.
 
-Logs are not state: they are never read by the engine. A log with `room` below zero is switched off. `full` is raised when a log has no
-room left; every log keeps a reserve beyond its room for what one event can still add.
+Logs are not state: they are never read by the engine. A log with `room` below zero is switched off. `full` is raised
+when a log has no room left; every log keeps a reserve beyond its room for what one event can still add.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from .arena import at
 from .codes import Reason
 from .compile import kernel
 from .ledger import gross_value
+from .money import notional
 from .orders import sleeve_equity
 from .tables import book, position, series_row, sleeve_of
 
@@ -44,6 +45,8 @@ def log_lost(out: Any, world: Any) -> None:
     row.sleeve, row.instrument, row.verdict, row.code = world.sleeve, -1, 2, _CAPACITY
     row.limit, row.value = float(world.n_slots), float(world.n_slots + world.n_lost)
     out.decisions_n += 1
+    if out.decisions_n >= out.decisions_room:
+        out.full = 1
 
 
 @kernel
@@ -63,7 +66,9 @@ def log_order(out: Any, world: Any, order: Any) -> None:
 
 
 @kernel
-def log_fill(out: Any, event: Any, note: Any, instrument: int, sleeve: int, quantity: int, realised: int, after: int) -> None:
+def log_fill(
+    out: Any, event: Any, note: Any, instrument: int, sleeve: int, quantity: int, realised: int, after: int
+) -> None:
     """Log a fill; `quantity` and what follows are the sleeve's where several share it."""
     if out.fills_room < 0:
         return
@@ -132,7 +137,7 @@ def _log_sleeve(out: Any, world: Any, k: int) -> None:
         for i in range(world.n_instruments):
             held = position(world, i)
             if held.quantity != 0 or book(world, k, i).quantity != 0:
-                row.gross += abs(book(world, k, i).quantity) * held.mark // held.lots
+                row.gross += notional(abs(book(world, k, i).quantity), held.mark, held.lots)
     out.sleeves_n += 1
 
 
@@ -148,5 +153,3 @@ def collect_series(out: Any, world: Any) -> None:
         if out.series_n >= out.series_room:
             out.full = 1
     world.n_series = 0
-
-

@@ -8,6 +8,9 @@ MICROS = 1_000_000
 OVERFLOW = np.int64(-(2**63))
 """Returned where a result does not fit; no amount of money has this value."""
 
+LARGEST = 4 * 10**18
+"""The largest amount in micros that the ledger takes."""
+
 SMALL_QUANTITY, SMALL_PRICE = 2**24, 2**38
 """Below both, a product of lots and micros fits into 64 bits with room to spare."""
 
@@ -15,6 +18,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ONE = np.uint64(1)
 _SAFE = 4.0e18
+_DOWN, _NEAREST, _UP = -1, 0, 1
 
 
 @kernel
@@ -28,8 +32,8 @@ def half_even(product: int, divisor: int) -> int:
 
 
 @kernel
-def _wide(a: int, b: int, divisor: int) -> int:
-    """Return ``a * b / divisor`` half-even for products beyond 64 bits; divisor from 1 to 2**62.
+def _wide(a: int, b: int, divisor: int, rounding: int) -> int:
+    """Return ``|a * b| / divisor`` for products beyond 64 bits; divisor from 1 to 2**62.
 
     Schoolbook: a 128-bit product of 32-bit limbs, then division of it bit by bit.
     """
@@ -50,11 +54,15 @@ def _wide(a: int, b: int, divisor: int) -> int:
             remainder -= d
             quotient |= _ONE
     twice = remainder + remainder
-    if twice > d or (twice == d and quotient & _ONE):
+    nearest = rounding == _NEAREST and (twice > d or (twice == d and quotient & _ONE))
+    if nearest or (rounding == _UP and remainder > np.uint64(0)):
         quotient += _ONE
-    if quotient >> np.uint64(63):
-        return OVERFLOW
-    return -np.int64(quotient) if (a < 0) != (b < 0) else np.int64(quotient)
+    return OVERFLOW if quotient >> np.uint64(63) else np.int64(quotient)
+
+
+@kernel
+def _fits(a: int, b: int) -> bool:
+    return abs(float(a) * float(b)) < _SAFE
 
 
 @kernel
@@ -73,9 +81,22 @@ def mul_div(a: int, b: int, divisor: int) -> int:
     int
         The quotient, or `OVERFLOW` where it does not fit.
     """
-    if abs(float(a) * float(b)) < _SAFE:
+    if _fits(a, b):
         return half_even(a * b, divisor)
-    return _wide(a, b, divisor)
+    quotient = _wide(a, b, divisor, _NEAREST)
+    return -quotient if (a < 0) != (b < 0) and quotient != OVERFLOW else quotient
+
+
+@kernel
+def mul_down(a: int, b: int, divisor: int) -> int:
+    """Return ``a * b / divisor`` rounded down, for a and b from 0 on; otherwise as `mul_div`."""
+    return a * b // divisor if _fits(a, b) else _wide(a, b, divisor, _DOWN)
+
+
+@kernel
+def mul_up(a: int, b: int, divisor: int) -> int:
+    """Return ``a * b / divisor`` rounded up, for a and b from 0 on; otherwise as `mul_div`."""
+    return -(-(a * b) // divisor) if _fits(a, b) else _wide(a, b, divisor, _UP)
 
 
 @kernel
@@ -94,5 +115,12 @@ def share_of(amount: int, part: int, whole: int) -> int:
 
 @kernel
 def to_micros(price: float) -> int:
-    """Return a dollar price as micros: exact for decimals of at most six places below 2e9 dollars."""
-    return np.int64(np.rint(price * 1e6))
+    """Return a dollar price as micros, exact for six decimals below 2e9 dollars; 0 for NaN and beyond 64 bits."""
+    micros = np.rint(price * 1e6)
+    return np.int64(micros) if abs(micros) < _SAFE else 0
+
+
+@kernel
+def is_money(amount: int) -> bool:
+    """Return whether an amount of micros lies within 4e12 dollars: sums of two such amounts cannot overflow."""
+    return -LARGEST <= amount <= LARGEST

@@ -1,9 +1,9 @@
 """What a strategy may do: propose, cancel and replace orders, set targets, record values.
 
-All of these are kernels that strategies call with their world; plain-Python strategies reach them through `Context`. Nothing here
-trades: a proposal waits for the risk stage, which runs after the callback. Quantities are lots, signed: positive buys.
-Prices are raw dollars a share (`raw` turns an adjusted price into one) and are put on the instrument's tick to the proposer's favour for
-limits, against him for stops.
+All of these are kernels that strategies call with their world; plain-Python strategies reach them through `Context`.
+Nothing here trades: a proposal waits for the risk stage, which runs after the callback. Quantities are lots, signed:
+positive buys. Prices are raw dollars a share (`raw` turns an adjusted price into one) and are put on the instrument's
+tick to the proposer's favour for limits, against him for stops.
 """
 
 from typing import Any
@@ -22,6 +22,12 @@ TARGET_EXIT, STOP_EXIT = 1, 2
 MAX_SERIES_ROWS = 256
 SERIES_PER_SLEEVE = 64
 MAX_QUANTITY = 4_000_000_000_000_000_000
+
+
+@kernel
+def _tick(world: Any, instrument: int) -> int:
+    """Return an instrument's tick; 1 for an instrument that there is not, whose proposal is lost anyway."""
+    return position(world, instrument).tick if 0 <= instrument < world.n_instruments else 1
 
 
 @kernel
@@ -94,7 +100,7 @@ def market(world: Any, instrument: int, quantity: int, tif: int = DAY) -> int:
 @kernel
 def limit(world: Any, instrument: int, quantity: int, price: float, tif: int = DAY) -> int:
     """Propose a limit order: never a worse price than `price`."""
-    tick = position(world, instrument).tick
+    tick = _tick(world, instrument)
     at = on_tick_below(price, tick) if quantity > 0 else on_tick_above(price, tick)
     return propose(world, instrument, quantity, LIMIT, tif, at, 0, 0)
 
@@ -102,7 +108,7 @@ def limit(world: Any, instrument: int, quantity: int, price: float, tif: int = D
 @kernel
 def stop(world: Any, instrument: int, quantity: int, price: float, tif: int = GTC) -> int:
     """Propose a stop order: a market order once the price has reached `price`."""
-    tick = position(world, instrument).tick
+    tick = _tick(world, instrument)
     at = on_tick_above(price, tick) if quantity > 0 else on_tick_below(price, tick)
     return propose(world, instrument, quantity, STOP, tif, 0, at, 0)
 
@@ -112,7 +118,7 @@ def stop_limit(
     world: Any, instrument: int, quantity: int, stop_price: float, limit_price: float, tif: int = GTC
 ) -> int:
     """Propose a stop-limit order: a limit order once the price has reached `stop_price`."""
-    tick = position(world, instrument).tick
+    tick = _tick(world, instrument)
     at = on_tick_above(stop_price, tick) if quantity > 0 else on_tick_below(stop_price, tick)
     bound = on_tick_below(limit_price, tick) if quantity > 0 else on_tick_above(limit_price, tick)
     return propose(world, instrument, quantity, STOP_LIMIT, tif, bound, at, 0)
@@ -134,7 +140,7 @@ def _pair(world: Any, target_slot: int, stop_slot: int) -> None:
 
 @kernel
 def _exits(world: Any, instrument: int, quantity: int, target_price: float, stop_price: float) -> int:
-    """Propose the pair of exits that sells `quantity` (buys, if negative); return the target's id, the stop's is one higher."""
+    """Propose the exits that sell `quantity` (buy, if negative); return the target's id, the stop's is one higher."""
     if world.n_free < 2:
         world.n_lost += 1
         world.busy = 1
@@ -151,7 +157,8 @@ def _exits(world: Any, instrument: int, quantity: int, target_price: float, stop
 def oco(world: Any, instrument: int, quantity: int, target_price: float, stop_price: float) -> int:
     """Propose two exits of a held position of which one cancels the other: a limit and a stop.
 
-    `quantity` is what is held and to be left, signed like the position. Returns the limit order's id; the stop's is one higher.
+    `quantity` is what is held and to be left, signed like the position. Returns the limit order's id; the stop's is
+    one higher.
     """
     began = world.group == 0
     if began:
@@ -216,11 +223,36 @@ def end_group(world: Any) -> None:
 
 
 @kernel
+def _brings(order: Any) -> int:
+    """Return the lots that an order is to bring; none if it waits for a stop, is an exit or is being cancelled."""
+    if order.exit != 0 or order.status == PENDING_CANCEL or (order.type != MARKET and order.type != LIMIT):
+        return 0
+    return order.quantity - order.filled
+
+
+@kernel
+def on_the_way(world: Any, instrument: int) -> int:
+    """Return the lots, signed, that an instrument's open and proposed market and limit orders are to bring."""
+    total = 0
+    if position(world, instrument).open_orders != 0:
+        for k in range(world.n_open):
+            order = order_in(world, open_slot(world, k).slot)
+            if order.instrument == instrument:
+                total += _brings(order)
+    for k in range(world.n_proposed):
+        order = order_in(world, proposed_slot(world, k).slot)
+        if order.instrument == instrument:
+            total += _brings(order)
+    return total
+
+
+@kernel
 def target(world: Any, instrument: int, quantity: int) -> None:
     """Ask for a position of `quantity` lots.
 
-    On an account with one strategy the difference to what is held and resting becomes a market order. With several, the target is
-    noted in the sleeve's book and netted with the other sleeves' at the end of the slice.
+    On an account with one strategy the difference to what is held and on the way becomes a market order; exits and
+    stops are not on the way. With several strategies the target is noted in the sleeve's book and netted with the
+    other sleeves' at the end of the slice.
     """
     if world.now < world.trade_from or not 0 <= instrument < world.n_instruments:
         return
@@ -230,8 +262,7 @@ def target(world: Any, instrument: int, quantity: int) -> None:
         world.n_targets += 1
         world.busy = 1
         return
-    held = position(world, instrument)
-    change = quantity - held.quantity - held.buys + held.sells
+    change = quantity - position(world, instrument).quantity - on_the_way(world, instrument)
     if change != 0:
         propose(world, instrument, change, MARKET, DAY, 0, 0, 0)
 
@@ -245,15 +276,24 @@ def _post(world: Any, slot: int, action: int, quantity: int, limit_price: int, s
 
 
 @kernel
-def cancel(world: Any, order_id: int) -> bool:
-    """Ask for an order's cancellation; False where it is not open."""
+def _own(world: Any, order_id: int) -> int:
+    """Return the slot of an open order that the calling strategy may change, or -1."""
     slot = find(world, order_id)
     if slot < 0 or world.n_outbox >= 2 * world.n_slots:
-        return False
+        return -1
     order = order_in(world, slot)
     if order.status >= FIRST_FINAL or order.status == PENDING_CANCEL or order.status == PROPOSED:
+        return -1
+    return slot if world.n_sleeves == 1 or order.sleeve == world.sleeve else -1
+
+
+@kernel
+def cancel(world: Any, order_id: int) -> bool:
+    """Ask for an order's cancellation; False where it is not open or another sleeve's."""
+    slot = _own(world, order_id)
+    if slot < 0:
         return False
-    order.status = PENDING_CANCEL
+    order_in(world, slot).status = PENDING_CANCEL
     _post(world, slot, CANCEL, 0, 0, 0)
     return True
 
@@ -270,28 +310,48 @@ def cancel_all(world: Any, instrument: int) -> int:
 
 
 @kernel
-def replace(world: Any, order_id: int, quantity: int, limit_price: float, stop_price: float) -> bool:
-    """Ask to change an open order's quantity (signed, whole order) and prices (0: as they are); False where it is not open.
+def off_mark(limit_price: int, stop_price: int, trail: int, mark_price: int) -> float:
+    """Return how far an order's prices lie from the mark, as a fraction of it."""
+    furthest = trail
+    if limit_price > 0:
+        furthest = max(furthest, abs(limit_price - mark_price))
+    if stop_price > 0:
+        furthest = max(furthest, abs(stop_price - mark_price))
+    return furthest / mark_price
 
-    Only changes that do not add risk are taken: a quantity that is not larger and of the same sign.
+
+@kernel
+def _is_smaller(order: Any, quantity: int) -> bool:
+    """Return whether a new quantity adds no risk and leaves something to fill; a held exit keeps its own."""
+    if order.status == HELD:
+        return quantity == order.quantity
+    same_side = (quantity > 0) == (order.quantity > 0)
+    return same_side and abs(order.filled) < abs(quantity) <= abs(order.quantity)
+
+
+@kernel
+def replace(world: Any, order_id: int, quantity: int, limit_price: float, stop_price: float) -> bool:
+    """Ask to change an open order's quantity (signed, whole order) and prices (0: as they are); False if not taken.
+
+    Only changes that do not add risk are taken: a quantity that is not larger and of the same sign, prices that the
+    order has and that lie within the collar. Until the replacement arrives at the venue the order stands as it was.
     """
-    slot = find(world, order_id)
-    if slot < 0 or world.n_outbox >= 2 * world.n_slots:
+    slot = _own(world, order_id)
+    if slot < 0 or order_in(world, slot).status == PENDING_REPLACE:
         return False
     order = order_in(world, slot)
-    if order.status >= FIRST_FINAL or order.status == PENDING_CANCEL or order.status == PROPOSED:
-        return False
+    held, buys = position(world, order.instrument), order.quantity > 0
     if quantity == 0:
         quantity = order.quantity
-    if quantity * np.sign(order.quantity) <= abs(order.filled) or abs(quantity) > abs(order.quantity):
-        return False
-    tick = position(world, order.instrument).tick
-    buys = order.quantity > 0
     new_limit, new_stop = order.limit, order.stop
-    if limit_price > 0.0:
-        new_limit = on_tick_below(limit_price, tick) if buys else on_tick_above(limit_price, tick)
-    if stop_price > 0.0:
-        new_stop = on_tick_above(stop_price, tick) if buys else on_tick_below(stop_price, tick)
+    if limit_price != 0.0:
+        new_limit = on_tick_below(limit_price, held.tick) if buys else on_tick_above(limit_price, held.tick)
+    if stop_price != 0.0:
+        new_stop = on_tick_above(stop_price, held.tick) if buys else on_tick_below(stop_price, held.tick)
+    if not _is_smaller(order, quantity) or (new_limit > 0) != (order.limit > 0) or (new_stop > 0) != (order.stop > 0):
+        return False
+    if order.reduce_only == 0 and off_mark(new_limit, new_stop, order.trail, held.mark) > world.limits.collar:
+        return False
     order.status = PENDING_REPLACE
     _post(world, slot, REPLACE, quantity, new_limit, new_stop)
     return True
@@ -318,7 +378,7 @@ def held_quantity(world: Any, instrument: int) -> int:
 
 @kernel
 def equity(world: Any) -> float:
-    """Return the dollars the calling strategy is worth: its sleeve's equity on an account with several, else the account's."""
+    """Return the dollars the calling strategy is worth: its sleeve's equity, or the account's if it is alone."""
     if world.n_sleeves == 1:
         return world.equity / 1e6
     return sleeve_equity(world, world.sleeve) / 1e6
@@ -351,7 +411,7 @@ def raw(world: Any, instrument: int, adjusted: float) -> float:
 
 @kernel
 def lots_for(world: Any, instrument: int, dollars: float) -> int:
-    """Return the whole lots that `dollars` buy at the mark (negative: sell), rounded towards zero; 0 before the first price."""
+    """Return the whole lots that `dollars` buy at the mark, rounded towards zero; 0 before the first price."""
     held = position(world, instrument)
     if held.mark <= 0 or not abs(dollars) < 1e12:
         return 0
@@ -360,5 +420,6 @@ def lots_for(world: Any, instrument: int, dollars: float) -> int:
 
 __all__ = [
     "CLS", "DAY", "GTC", "begin_group", "bracket", "cancel", "cancel_all", "end_group", "equity", "held_quantity",
-    "limit", "lots_for", "mark", "market", "oco", "raw", "record", "replace", "stop", "stop_limit", "target", "trailing_stop",
+    "limit", "lots_for", "mark", "market", "oco", "raw", "record", "replace", "stop", "stop_limit", "target",
+    "trailing_stop",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The records of which a world, a simulated broker and their logs are made.
 
-Money is in micros, quantities in lots, prices in micros a share, times in ns UTC. `off_*` fields are offsets in bytes from the
-start of the header that holds them.
+Money is in micros, quantities in lots, prices in micros a share, times in ns UTC. `off_*` fields are offsets in bytes
+from the start of the header that holds them.
 """
 
 import numpy as np
@@ -36,7 +36,15 @@ WORLD = np.dtype(
         *_ints("realised", "fees", "dividends", "borrow", "interest", "other"),
         *_ints("session", "session_equity", "loss_floor", "roll", "loss_halt", "kill", "track"),
         *_ints("next_order", "next_group", "group", "sleeve", "rate_second", "rate_count"),
-        *_ints("count_events", "count_bars", "count_slices", "count_decisions", "count_refused", "count_orders", "count_fills"),
+        *_ints(
+            "count_events",
+            "count_bars",
+            "count_slices",
+            "count_decisions",
+            "count_refused",
+            "count_orders",
+            "count_fills",
+        ),
         *_ints("dividends_adjust", "seed", "draws", "trade_from"),
         *_ints("judged"),
         *_floats("judged_limit", "judged_value"),
@@ -69,7 +77,7 @@ ORDER = np.dtype(
         *_ints("sibling", "child_target", "child_stop", "reduce_only"),
     ]
 )
-"""One order as the account knows it. `quantity` is signed; `exit` is 1 for a target, 2 for a stop of a bracket or OCO."""
+"""One order as the account knows it. `quantity` is signed; `exit`: 1 a target, 2 a stop of a bracket or OCO."""
 
 SLEEVE = np.dtype(
     [
@@ -93,11 +101,11 @@ TAPE = np.dtype(
     [
         *_ints("ts_open", "ts_event", "ts_known"),
         *_ints("buy_open", "buy_high", "buy_low", "buy_close", "sell_open", "sell_high", "sell_low", "sell_close"),
-        *_ints("buy_room", "sell_room", "shared", "through", "quoted", "first", "last", "closes_only"),
+        *_ints("buy_room", "sell_room", "shared", "through", "quoted", "single", "first", "last", "closes_only"),
         ("volume", "<f8"),
     ]
 )
-"""One market event as the matching rules see it: a range for each side, the room there is, and what kind of price it is."""
+"""One market event as the matching rules see it: a range and the room for each side, and what kind of price it is."""
 
 BROKER = np.dtype(
     [
@@ -127,10 +135,15 @@ RESTING = np.dtype(
     [
         *_ints("id", "remaining", "filled", "limit", "stop", "trail", "extreme", "eligible", "cancel_at", "fresh"),
         *_ints("instrument", "type", "tif", "active", "triggered", "exit", "next", "sibling"),
-        *_ints("child_target", "child_stop", "why", "fresh_open"),
+        *_ints("child_target", "child_stop", "why", "entered", "parent"),
+        *_ints("replace_at", "next_quantity", "next_limit", "next_stop"),
     ]
 )
-"""One order at the simulated broker, in the same slot as the account's own record of it."""
+"""One order at the simulated broker, in the same slot as the account's own record of it.
+
+`entered` says where in its event an entry filled last, for its exits too; `next_*` are the terms of a replacement on
+its way.
+"""
 
 FILL_NOTE = np.dtype([*_ints("commission", "regulatory", "spread", "impact"), *_ints("trigger")])
 UPDATE = np.dtype([("event", EVENT), ("note", FILL_NOTE)])
@@ -145,7 +158,9 @@ DECISION_LOG = np.dtype(
 )
 ORDER_LOG = np.dtype(
     [
-        *_ints("ts", "order_id", "group", "parent", "quantity", "filled", "limit", "stop", "submitted", "done", "turnover"),
+        *_ints(
+            "ts", "order_id", "group", "parent", "quantity", "filled", "limit", "stop", "submitted", "done", "turnover"
+        ),
         *_ints("sleeve", "instrument", "type", "tif", "status", "reason"),
     ]
 )

@@ -1,9 +1,10 @@
 """The risk stage: every proposed order is approved, shrunk to the largest allowed quantity, or refused with a reason.
 
 1. `settle` puts the proposals of a callback into order: groups that only reduce come first, then by instrument.
-2. `judge` gives the lots of one order that the limits allow. Resting orders count as filled; what reduces a position passes every
-   limit on size; the part that would open or enlarge one is bounded by the tightest limit.
-3. A group is shrunk by one ratio, that of its tightest leg; if any leg would vanish, the whole group is refused.
+2. `judge` gives the lots of one order that the limits allow. Resting orders count as filled; what reduces a position
+   passes every limit on size; the part that would open or enlarge one is bounded by the tightest limit.
+3. A group is shrunk by one ratio, the largest that every leg allows; if any leg would vanish, the whole group is
+   refused.
 4. `_approve` reserves the lots, opens the order and posts it to the broker; `_refuse` ends it.
 """
 
@@ -11,24 +12,35 @@ from typing import Any
 
 import numpy as np
 
-from .codes import LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP, Reason, Status
+from .codes import CLS, LIMIT, MARKET, OPG, STOP, STOP_LIMIT, TRAILING_STOP, Reason, Status
 from .compile import kernel
 from .digest import absorb
 from .events import SECOND
 from .logs import log_decision, log_lost, log_order
-from .orders import HELD, MAX_QUANTITY, SUBMIT, SUBMITTED, _post
-from .tables import free_slot, open_slot, order_in, position, proposed_slot
+from .money import is_money, mul_down, notional
+from .orders import HELD, MAX_QUANTITY, SUBMIT, SUBMITTED, TARGET_EXIT, _post, off_mark
+from .tables import book, free_slot, open_slot, order_in, position, proposed_slot
 
 APPROVED, SHRUNK, REFUSED = 0, 1, 2
 _POSITION, _SECTOR, _GROSS = int(Reason.POSITION_LIMIT), int(Reason.SECTOR_LIMIT), int(Reason.GROSS_LIMIT)
-_LOSS, _SIZE, _RATE, _COLLAR = int(Reason.DAILY_LOSS), int(Reason.ORDER_SIZE), int(Reason.ORDER_RATE), int(Reason.PRICE_COLLAR)
+_LOSS, _SIZE, _RATE, _COLLAR = (
+    int(Reason.DAILY_LOSS),
+    int(Reason.ORDER_SIZE),
+    int(Reason.ORDER_RATE),
+    int(Reason.PRICE_COLLAR),
+)
 _SHORT, _KILL, _NO_PRICE, _INVALID = (
     int(Reason.NOT_SHORTABLE),
     int(Reason.KILL_SWITCH),
     int(Reason.NO_PRICE),
     int(Reason.INVALID),
 )
-_GROUP, _ZERO, _EQUITY, _UNLISTED = int(Reason.GROUP), int(Reason.ZERO_QUANTITY), int(Reason.EQUITY), int(Reason.NOT_LISTED)
+_GROUP, _ZERO, _EQUITY, _UNLISTED = (
+    int(Reason.GROUP),
+    int(Reason.ZERO_QUANTITY),
+    int(Reason.EQUITY),
+    int(Reason.NOT_LISTED),
+)
 _REDUCE_ONLY, _CAPACITY, _SLEEVE = int(Reason.REDUCE_ONLY), int(Reason.CAPACITY), int(Reason.SLEEVE_RULE)
 _STATUS_REFUSED = int(Status.REFUSED)
 _UNBOUNDED = 1e18
@@ -38,6 +50,21 @@ _UNBOUNDED = 1e18
 def _verdict(world: Any, code: int, limit: float, value: float) -> int:
     world.judged, world.judged_limit, world.judged_value = code, limit, value
     return 0
+
+
+@kernel
+def _exits_clash(world: Any, order: Any) -> bool:
+    """Return whether an order's exits make no sense: not on either side of their entry, or of one another."""
+    if order.child_target >= 0:
+        target, stop, entry = order_in(world, order.child_target), order_in(world, order.child_stop), order.limit
+    elif order.exit == TARGET_EXIT and order.parent == 0:
+        target, stop, entry = order, order_in(world, order.sibling), 0
+    else:
+        return False
+    below, above = stop.stop, target.limit
+    if target.quantity > 0:
+        below, above = above, below
+    return not 0 < below < above or (entry > 0 and not below < entry < above)
 
 
 @kernel
@@ -51,6 +78,10 @@ def _malformed(world: Any, order: Any, held: Any) -> int:
     if size > MAX_QUANTITY or (needs_limit and order.limit <= 0) or (needs_stop and order.stop <= 0):
         return _INVALID
     if (order.type == TRAILING_STOP and order.trail <= 0) or order.type > TRAILING_STOP or not 0 <= order.tif <= 5:
+        return _INVALID
+    if (order.tif == OPG or order.tif == CLS) and order.type != MARKET and order.type != LIMIT:
+        return _INVALID
+    if _exits_clash(world, order) or not is_money(notional(size, max(held.mark, order.limit), held.lots)):
         return _INVALID
     if held.active == 0:
         return _UNLISTED
@@ -67,17 +98,6 @@ def _over_rate(world: Any) -> bool:
 
 
 @kernel
-def _distance(order: Any, mark: int) -> float:
-    """Return how far the order's prices lie from the mark, as a fraction of it."""
-    furthest = 0
-    if order.limit > 0:
-        furthest = abs(order.limit - mark)
-    if order.stop > 0:
-        furthest = max(furthest, abs(order.stop - mark))
-    return max(furthest, order.trail) / mark
-
-
-@kernel
 def _exposure(held: Any) -> float:
     """Return a position's largest possible absolute value in micros once its resting orders have filled."""
     lots = max(abs(held.quantity + held.buys), abs(held.quantity - held.sells))
@@ -86,11 +106,15 @@ def _exposure(held: Any) -> float:
 
 @kernel
 def _gross_elsewhere(world: Any, instrument: int, sector: int) -> float:
-    """Return the gross exposure of all other instruments (of one sector, unless that is -1), resting orders counted as filled."""
+    """Return the gross exposure of all other instruments (of a sector, unless -1), resting orders counted as filled."""
     total = 0.0
     for i in range(world.n_instruments):
         other = position(world, i)
-        if (other.quantity | other.buys | other.sells) != 0 and i != instrument and (sector < 0 or other.sector == sector):
+        if (
+            (other.quantity | other.buys | other.sells) != 0
+            and i != instrument
+            and (sector < 0 or other.sector == sector)
+        ):
             total += _exposure(other)
     return total
 
@@ -129,7 +153,11 @@ def _increase(world: Any, order: Any, held: Any, already: int, size: int) -> int
     in_sector = held.sector >= 0 and limits.max_sector < _UNBOUNDED
     sector = _gross_elsewhere(world, order.instrument, held.sector) * held.lots if in_sector else 0.0
     within = worth <= limits.max_order * equity and after <= limits.max_position * equity
-    if within and gross + after <= limits.max_gross * equity and (not in_sector or sector + after <= limits.max_sector * equity):
+    if (
+        within
+        and gross + after <= limits.max_gross * equity
+        and (not in_sector or sector + after <= limits.max_sector * equity)
+    ):
         return size
     allowed = float(size)
     allowed = _bound(world, allowed, limits.max_order * equity / mark, _SIZE, limits.max_order, worth / equity)
@@ -144,35 +172,62 @@ def _increase(world: Any, order: Any, held: Any, already: int, size: int) -> int
 
 
 @kernel
-def judge(world: Any, order: Any) -> int:
-    """Return the lots (>= 0) of a proposed order that may trade; the reason stands in ``world.judged*``."""
+def _refused_outright(world: Any, order: Any) -> bool:
+    """Return whether an order is refused whatever its size; the reason stands in ``world.judged*``."""
     held = position(world, order.instrument)
     _verdict(world, 0, 0.0, 0.0)
     fault = _malformed(world, order, held)
     if fault != 0:
-        return _verdict(world, fault, 0.0, float(order.quantity))
-    if _over_rate(world):
-        return _verdict(world, _RATE, float(world.limits.max_orders_per_second), float(world.rate_count))
-    if world.n_sleeves > 1 and order.sleeve >= 0 and order.reduce_only == 0:
-        return _verdict(world, _SLEEVE, 0.0, float(order.quantity))
-    if order.type != MARKET and order.reduce_only == 0 and _distance(order, held.mark) > world.limits.collar:
-        return _verdict(world, _COLLAR, world.limits.collar, _distance(order, held.mark))
-    size = abs(order.quantity)
-    base = held.quantity + held.buys if order.quantity > 0 else held.sells - held.quantity
-    reduces = min(size, max(-base, 0))
-    if reduces == size:
-        return size
-    if order.reduce_only != 0:
-        _verdict(world, _REDUCE_ONLY, reduces / held.lots, size / held.lots)
-        return reduces
-    return reduces + _increase(world, order, held, max(base, 0), size - reduces)
+        _verdict(world, fault, 0.0, float(order.quantity))
+    elif _over_rate(world):
+        _verdict(world, _RATE, float(world.limits.max_orders_per_second), float(world.rate_count))
+    elif order.reduce_only == 0:
+        away = 0.0 if order.type == MARKET else off_mark(order.limit, order.stop, order.trail, held.mark)
+        if world.n_sleeves > 1 and order.sleeve >= 0:
+            _verdict(world, _SLEEVE, 0.0, float(order.quantity))
+        elif away > world.limits.collar:
+            _verdict(world, _COLLAR, world.limits.collar, away)
+    return world.judged != 0
+
+
+@kernel
+def _base(order: Any, held: Any) -> int:
+    """Return the lots on an order's side once what rests there has filled; negative where they lie on the other."""
+    return held.quantity + held.buys if order.quantity > 0 else held.sells - held.quantity
+
+
+@kernel
+def _closable(world: Any, order: Any, held: Any) -> int:
+    """Return the lots that an exit may close: of its sleeve's position, or of the account's with one strategy."""
+    if world.n_sleeves == 1:
+        return max(-_base(order, held), 0)
+    sign = 1 if order.quantity > 0 else -1
+    lots = -sign * book(world, order.sleeve, order.instrument).quantity
+    for k in range(world.n_open):
+        other = order_in(world, open_slot(world, k).slot)
+        if other.sleeve == order.sleeve and other.instrument == order.instrument and other.quantity * sign > 0:
+            lots -= other.reserved
+    return max(lots, 0)
+
+
+@kernel
+def judge(world: Any, order: Any, size: int) -> int:
+    """Return how many of `size` lots (>= 0) of a proposed order may trade; the reason stands in ``world.judged*``."""
+    held = position(world, order.instrument)
+    _verdict(world, 0, 0.0, 0.0)
+    asked = min(size, _closable(world, order, held)) if order.reduce_only != 0 else size
+    base = _base(order, held)
+    allowed = min(asked, max(-base, 0))
+    if allowed < asked:
+        allowed += _increase(world, order, held, max(base, 0), asked - allowed)
+    if asked < size and world.judged == 0:
+        _verdict(world, _REDUCE_ONLY, asked / held.lots, size / held.lots)
+    return allowed
 
 
 @kernel
 def _reduces(world: Any, order: Any) -> bool:
-    held = position(world, order.instrument)
-    base = held.quantity + held.buys if order.quantity > 0 else held.sells - held.quantity
-    return abs(order.quantity) <= -base
+    return abs(order.quantity) <= -_base(order, position(world, order.instrument))
 
 
 @kernel
@@ -256,55 +311,82 @@ def release(world: Any, order: Any) -> None:
 @kernel
 def _settle_single(world: Any, out: Any, order: Any) -> None:
     asked = order.quantity
-    allowed = judge(world, order)
+    allowed = 0 if _refused_outright(world, order) else judge(world, order, abs(asked))
     order.reason = world.judged
-    order.quantity = allowed if asked > 0 else -allowed
     world.count_decisions += 1
     if allowed > 0:
+        order.quantity = allowed if asked > 0 else -allowed
         _approve(world, out, order, asked)
     else:
-        order.quantity = asked
         _refuse(world, out, order, asked)
 
 
 @kernel
+def _tight_leg(world: Any, begin: int, end: int, part: int, whole: int) -> int:
+    """Return the first leg not allowed at `part` / `whole` of its size, or -1; the reason stands in ``world.judged*``.
+
+    Each leg is judged as if those before it rested already.
+    """
+    tight, k = -1, begin
+    while k < end and tight < 0:
+        order = order_in(world, proposed_slot(world, k).slot)
+        if order.parent == 0:
+            lots = mul_down(abs(order.quantity), part, whole)
+            if lots == 0 or judge(world, order, lots) < lots:
+                tight = k
+            else:
+                reserve(world, order, lots)
+        k += 1
+    for j in range(begin, k if tight < 0 else tight):
+        order = order_in(world, proposed_slot(world, j).slot)
+        if order.parent == 0:
+            reserve(world, order, -mul_down(abs(order.quantity), part, whole))
+    return tight
+
+
+@kernel
+def _largest_part(world: Any, begin: int, end: int, whole: int) -> int:
+    """Return the largest part of a group that is allowed, as a numerator over `whole`; 0 where a leg would vanish."""
+    low, high = 0, whole
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _tight_leg(world, begin, end, middle, whole) < 0:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@kernel
 def _settle_group(world: Any, out: Any, begin: int, end: int) -> None:
-    """Judge the proposals begin to end - 1 as one: legs first tentatively, then all by the tightest leg's ratio."""
-    ratio, code, limit, value = 1.0, 0, 0.0, 0.0
+    """Judge the proposals begin to end - 1 as one; the leg that binds bears the reason, the others say `group`."""
+    tight, whole = -1, 1
     for k in range(begin, end):
         order = order_in(world, proposed_slot(world, k).slot)
         world.count_decisions += 1
-        if order.parent != 0:
-            continue
-        size = abs(order.quantity)
-        part = judge(world, order) / size if size > 0 else float(judge(world, order))
-        if part < ratio:
-            ratio, code, limit, value = part, world.judged, world.judged_limit, world.judged_value
-        # Later legs must see this one as filled, so it is reserved now and released below.
-        reserve(world, order, size)
-        position(world, order.instrument).open_orders += 1
-        open_slot(world, world.n_open).slot = order.slot
-        world.n_open += 1
-    refused = ratio <= 0.0
+        whole = max(whole, abs(order.quantity))
+        if tight < 0 and order.parent == 0 and _refused_outright(world, order):
+            tight = k
+    part = 0
+    if tight < 0:
+        tight, part = _tight_leg(world, begin, end, 1, 1), whole
+    code, limit, value = world.judged, world.judged_limit, world.judged_value
+    if tight >= 0 and part > 0:
+        part = _largest_part(world, begin, end, whole)
     for k in range(begin, end):
         order = order_in(world, proposed_slot(world, k).slot)
-        if np.floor(abs(order.quantity) * ratio) < 1.0:
-            refused = True
-        if order.parent == 0:
-            reserve(world, order, -abs(order.quantity))
-            position(world, order.instrument).open_orders -= 1
-            world.n_open -= 1
-    _verdict(world, code, limit, value)
-    if refused and code == 0:
-        _verdict(world, _GROUP, 0.0, ratio)
-    for k in range(begin, end):
-        order = order_in(world, proposed_slot(world, k).slot)
-        asked, order.reason = order.quantity, world.judged
-        if refused:
+        asked = order.quantity
+        if tight < 0:
+            _verdict(world, 0, 0.0, 0.0)
+        elif k == tight:
+            _verdict(world, code, limit, value)
+        else:
+            _verdict(world, _GROUP, part / whole, 1.0)
+        order.reason = world.judged
+        if part == 0:
             _refuse(world, out, order, asked)
             continue
-        if ratio < 1.0:
-            order.quantity = np.int64(np.floor(abs(asked) * ratio)) * np.int64(np.sign(asked))
+        order.quantity = mul_down(abs(asked), part, whole) * np.int64(np.sign(asked))
         _approve(world, out, order, asked)
 
 
@@ -327,7 +409,7 @@ def settle(world: Any, out: Any) -> None:
             else:
                 _settle_group(world, out, begin, end)
             begin = end
-    world.n_proposed = 0
+    world.n_proposed, world.group = 0, 0
     if world.n_lost > 0:
         world.count_decisions += world.n_lost
         world.count_refused += world.n_lost
@@ -351,4 +433,14 @@ def check_daily_loss(world: Any) -> None:
         world.loss_halt = 1
 
 
-__all__ = ["APPROVED", "REFUSED", "SHRUNK", "check_daily_loss", "judge", "release", "reserve", "settle", "start_session"]
+__all__ = [
+    "APPROVED",
+    "REFUSED",
+    "SHRUNK",
+    "check_daily_loss",
+    "judge",
+    "release",
+    "reserve",
+    "settle",
+    "start_session",
+]

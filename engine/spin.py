@@ -14,11 +14,12 @@ from numba import types
 
 from .arena import INTERPRETED, at, register
 from .broker.desk import observe
+from .codes import MONEY_FULL
 from .compile import callback, kernel
 from .digest import absorb_mark
 from .events import BAR, CLOSE, EVENT, SLICE_AFTER
 from .logs import log_equity
-from .money import SMALL_PRICE, SMALL_QUANTITY, notional, to_micros
+from .money import SMALL_PRICE, SMALL_QUANTITY, is_money, notional, to_micros
 from .step import BEGIN, NET, SETTLE, adjusted
 from .tables import broker_at, event_at, output_at, position, sleeve_of, world_at
 
@@ -124,6 +125,8 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
                         value = quantity * price
                     else:
                         value = notional(quantity, price, lots)
+                        if not is_money(value):
+                            world.error, value = MONEY_FULL, before
                     equity += value - before
                     held.value = value
                     world.equity = equity

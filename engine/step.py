@@ -20,6 +20,7 @@ import numpy as np
 from .arena import address_of, at, call
 from .broker.desk import change_status, close_session, observe, take
 from .broker.matching import match
+from .codes import QUEUE_FULL
 from .compile import kernel
 from .digest import absorb_mark
 from .events import (
@@ -260,7 +261,7 @@ def advance(world: Any, broker: Any, event: Any, table: int, out: Any) -> bool:
         finish_slice(world, out)
     world.phase = BEGIN
     if broker.overflow:
-        world.error = 1
+        world.error = QUEUE_FULL
     return True
 
 

@@ -1,7 +1,6 @@
-"""Applying what the broker says and what happens to instruments: the account's side of order events, status and corporate actions."""
+"""The account's side of order events, changes of status and corporate actions."""
 
 from typing import Any
-
 
 from .broker.desk import BORROW
 from .codes import Status, Update
@@ -11,10 +10,10 @@ from .events import DELIST, DIVIDEND, HALT, LIST, RESUME, SPLIT
 from .ledger import accrue_dividend, charge, credit_interest, pay_borrow, split_position, trade
 from .logs import log_fill, log_flow, log_order
 from .money import notional, to_micros
-from .orders import find
+from .orders import HELD, PENDING_CANCEL, PENDING_REPLACE, find
 from .risk import release, reserve
-from .sleeves import allocate, allocate_to, book_rounding, book_trade, spread_cash, split_books
-from .tables import book, open_slot, order_in, position
+from .sleeves import allocate, allocate_to, close_books, split_books, spread_cash, spread_dividend
+from .tables import open_slot, order_in, position
 
 FLOW_DIVIDEND, FLOW_BORROW, FLOW_INTEREST, FLOW_FRACTION, FLOW_TERMINAL = 0, 1, 2, 3, 4
 FLOWS = ("dividend", "borrow", "interest", "fraction", "terminal")
@@ -67,18 +66,29 @@ def _apply_fill(world: Any, out: Any, order: Any, event: Any, note: Any) -> None
     log_fill(out, event, note, instrument, order.sleeve, quantity, realised, held.quantity)
     absorb(world, order.id, quantity, event.price, event.fee)
     absorb(world, event.ts_event, event.ts_available, realised, world.cash)
-    order.status = _IS_PARTIAL
+    if order.status != PENDING_CANCEL and order.status != PENDING_REPLACE:
+        order.status = _IS_PARTIAL
     if abs(order.filled) >= abs(order.quantity):
         close_order(world, out, order, _IS_FILLED, order.reason)
 
 
 @kernel
+def _stand(order: Any) -> None:
+    """Let an order stand as it is again, its request answered."""
+    order.status = _IS_PARTIAL if order.filled != 0 else _IS_ACCEPTED
+
+
+@kernel
 def _resize(world: Any, order: Any, remaining: int, limit: int, stop: int) -> None:
-    """Give an open order new terms; `remaining` is what is left of it, signed."""
+    """Give an open order new terms; `remaining` is what is left of it, signed. Exits of an open entry do not rest."""
     reserve(world, order, -order.reserved)
     order.quantity = order.filled + remaining
     order.limit, order.stop = limit, stop
-    order.status = _IS_PARTIAL if order.filled != 0 else _IS_ACCEPTED
+    if order.parent != 0 and find(world, order.parent) >= 0:
+        order.status = HELD if order.status == PENDING_REPLACE else order.status
+        return
+    if order.status == HELD:
+        _stand(order)
     reserve(world, order, abs(remaining))
 
 
@@ -126,6 +136,8 @@ def apply_update(world: Any, out: Any, event: Any, note: Any) -> int:
         _resize(world, order, event.quantity, order.limit, order.stop)
     elif code == _REPLACED:
         _resize(world, order, event.quantity - order.filled, event.price, event.fee)
+        if order.status == PENDING_REPLACE and event.reason == 0:
+            _stand(order)
     elif code == _RESCALED:
         order.filled = event.filled
         _resize(world, order, event.quantity, event.price, event.fee)
@@ -136,7 +148,7 @@ def apply_update(world: Any, out: Any, event: Any, note: Any) -> int:
     elif code == _REJECTED:
         close_order(world, out, order, _IS_REJECTED, event.reason)
     elif code == _CANCEL_REJECTED or code == _REPLACE_REJECTED:
-        order.status = _IS_PARTIAL if order.filled != 0 else _IS_ACCEPTED
+        _stand(order)
     return sleeve
 
 
@@ -147,7 +159,7 @@ def _split(world: Any, out: Any, held: Any, event: Any) -> None:
     held.split_factor *= ratio
     cash = split_position(world, held, event.numerator, event.denominator)
     if world.n_sleeves > 1:
-        split_books(world, event.instrument, event.numerator, event.denominator, cash)
+        split_books(world, event.instrument, event.numerator, event.denominator)
     log_flow(out, world, event.instrument, FLOW_FRACTION, cash)
 
 
@@ -156,11 +168,11 @@ def _dividend(world: Any, out: Any, held: Any, event: Any) -> None:
     price = held.mark * 1000.0
     if world.dividends_adjust and price > event.amount:
         held.factor *= price / (price - event.amount)
+    if world.n_sleeves > 1:
+        spread_dividend(world, event.instrument, event.amount)
     if held.quantity == 0:
         return
     amount = accrue_dividend(world, held, event.instrument, event.amount, event.pay_ts)
-    if world.n_sleeves > 1:
-        spread_cash(world, event.instrument, amount)
     log_flow(out, world, event.instrument, FLOW_DIVIDEND, amount)
 
 
@@ -173,15 +185,8 @@ def _delist(world: Any, out: Any, held: Any, event: Any) -> None:
         trade(world, held, -quantity, price)
         log_flow(out, world, event.instrument, FLOW_TERMINAL, notional(quantity, price, held.lots))
     if world.n_sleeves > 1:
-        paid, last = 0, 0
-        for k in range(world.n_sleeves):
-            row = book(world, k, event.instrument)
-            if row.quantity != 0:
-                paid += book_trade(world, k, event.instrument, -row.quantity, price)
-                last = k
-            row.target, row.wants = 0, 0
-        book_rounding(world, last, notional(-quantity, price, held.lots) - paid)
-    held.active = 0
+        close_books(world, event.instrument, price)
+    held.active, held.crosses = 0, 0
 
 
 @kernel
@@ -203,5 +208,3 @@ def apply_status(world: Any, out: Any, event: Any) -> None:
         held.halted = 1
     elif event.kind == RESUME:
         held.halted = 0
-
-

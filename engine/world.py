@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from . import records as r
 from .arena import INTERPRETED, Layout, address, allocate, registered
-from .codes import Reason
+from .codes import Fault, Reason
 from .compile import callback, kernel
 from .digest import text
 from .errors import ConfigError, EngineError
 from .events import Events
 from .instruments import MICROS, Instrument, canonical
 from .ledger import imbalance
+from .money import LARGEST
 from .orders import MAX_SERIES_ROWS
 from .risk import start_session
 from .settings import Costs, Settings
@@ -323,9 +324,15 @@ class World:
         fault, books = audit(where, 0), audit(where, 1) if len(self.sleeves) > 1 else 0
         if fault or books:
             raise EngineError(f"The ledger is out by {fault} micro-dollars, the sleeves' books by {books}; this is a defect")
-        if self.header.error:
+        now, error = int(self.header.now), int(self.header.error)
+        if error == Fault.QUEUE:
             raise EngineError(
-                f"The broker's queue overflowed at {int(self.header.now)} ns: raise account.max_orders above {int(self.header.n_slots)}"
+                f"The broker's queue overflowed at {now} ns: raise account.max_orders above {int(self.header.n_slots)}"
+            )
+        if error == Fault.MONEY:
+            raise EngineError(
+                f"A position or cash flow exceeded {LARGEST // MICROS:,} dollars or {LARGEST:,} lots at {now} ns: "
+                "lower the account's cash, or check the prices"
             )
 
     def snapshot(self) -> bytes:

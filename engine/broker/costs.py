@@ -5,10 +5,17 @@ from typing import Any
 import numpy as np
 
 from ..compile import kernel
-from ..money import mul_div, notional
+from ..money import mul_div, mul_up, notional
 
 NONE, BPS, PER_SHARE = 0, 1, 2
 _CENT = 10_000
+_MILLION, _BILLION = 10**6, 10**9
+
+
+@kernel
+def _part(worth: int, fraction: float) -> int:
+    """Return a fraction of an amount, the fraction taken to nine decimals and the product half-even."""
+    return mul_div(worth, np.int64(np.rint(fraction * _BILLION)), _BILLION)
 
 
 @kernel
@@ -18,11 +25,11 @@ def commission(broker: Any, lots: int, quantity: int, price: int, first: bool) -
         return 0
     worth = notional(abs(quantity), price, lots)
     if broker.commission == BPS:
-        return np.int64(np.rint(worth * broker.commission_bps * 1e-4))
+        return _part(worth, broker.commission_bps * 1e-4)
     fee = mul_div(abs(quantity), broker.commission_per_share, lots)
     if first:
         fee = max(fee, broker.commission_minimum)
-    return min(fee, np.int64(np.rint(worth * broker.commission_maximum)))
+    return min(fee, _part(worth, broker.commission_maximum))
 
 
 @kernel
@@ -30,9 +37,10 @@ def regulatory(broker: Any, lots: int, quantity: int, price: int) -> int:
     """Return the SEC and TAF fees of a sale in micros, each rounded up to the cent; 0 for a purchase."""
     if quantity >= 0:
         return 0
-    sec = np.ceil(notional(-quantity, price, lots) * broker.sec_fee * 1e-6 / _CENT) * _CENT
-    taf = np.ceil(-quantity / lots * broker.taf / _CENT) * _CENT
-    return np.int64(sec) + np.int64(min(taf, float(broker.taf_maximum)))
+    rate = np.int64(np.rint(broker.sec_fee * _MILLION))
+    sec = mul_up(notional(-quantity, price, lots), rate, _MILLION * _MILLION * _CENT) * _CENT
+    taf = mul_up(-quantity, broker.taf, lots * _CENT) * _CENT
+    return sec + min(taf, broker.taf_maximum)
 
 
 @kernel
@@ -45,7 +53,8 @@ def spread(broker: Any, price: int) -> float:
 def impact(broker: Any, place: Any, quantity: int, price: int, volume: float) -> float:
     """Return the square-root impact in micros a share: Y σ sqrt(Q / V) × price (Tóth et al. 2011, eq. 1).
 
-    σ is the running daily volatility, V the running daily volume, or this event's where none is known yet. 0 without volume.
+    σ is the running daily volatility, V the running daily volume, or this event's where none is known yet. 0 without
+    volume.
     """
     if broker.impact == 0.0 or place.variance <= 0.0:
         return 0.0

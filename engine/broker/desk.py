@@ -1,22 +1,23 @@
-"""The broker's desk: it takes submissions, cancellations and replacements, ends orders with their session, and handles corporate actions."""
+"""The broker's desk: it takes orders and changes to them, ends them with their session, handles corporate actions."""
 
 from typing import Any
 
 import numpy as np
 
-from ..codes import CLS, DAY, OPG, Reason, Update
+from ..codes import CLS, DAY, OPG, TRAILING_STOP, Reason, Update
 from ..compile import kernel
 from ..events import BAR, CLOSE, DELIST, HALT, RESUME, SPLIT
-from ..money import mul_div
+from ..money import OVERFLOW, mul_div, mul_down
 from ..orders import CANCEL, SUBMIT
 from ..tables import order_in, outbox, position, resting, venue
-from .queue import ACCEPTED, CANCELLED, EXPIRED, REPLACED, RESCALED, append, emit, finish
+from .queue import ACCEPTED, CANCELLED, EXPIRED, RESCALED, amend, append, emit, finish
 
 CASH_FLOW = int(Update.CASH_FLOW)
 BORROW, INTEREST = 1, 2
 _ALPHA = 2.0 / 21.0
 _SESSION_END, _STRATEGY, _AUCTION = int(Reason.SESSION_END), int(Reason.BY_STRATEGY), int(Reason.AUCTION_PASSED)
 _SPLIT, _DELISTED, _UNKNOWN = int(Reason.SPLIT), int(Reason.DELISTED), int(Reason.UNKNOWN_ORDER)
+_WAITING = int(Reason.WAITING)
 _CANCEL_REJECTED, _REPLACE_REJECTED = int(Update.CANCEL_REJECTED), int(Update.REPLACE_REJECTED)
 
 
@@ -32,8 +33,9 @@ def _submit(world: Any, broker: Any, slot: int) -> None:
     elif order.trail > 0:
         own.extreme = position(world, order.instrument).mark
         own.stop = own.extreme + order.trail
-    own.eligible, own.cancel_at, own.fresh, own.fresh_open = world.now + broker.latency, 0, 0, 0
+    own.eligible, own.cancel_at, own.fresh, own.entered = world.now + broker.latency, 0, -1, 0
     own.active, own.triggered, own.why = 0 if order.parent != 0 else 1, 0, 0
+    own.parent, own.replace_at = order.parent, 0
     own.exit, own.sibling = order.exit, order.sibling
     own.child_target, own.child_stop = order.child_target, order.child_stop
     append(broker, slot)
@@ -54,15 +56,15 @@ def _cancel(world: Any, broker: Any, slot: int) -> None:
 
 @kernel
 def _replace(world: Any, broker: Any, slot: int, quantity: int, limit: int, stop: int) -> None:
+    """Take a replacement; until it arrives, the order stands as it was."""
     order, own = order_in(world, slot), resting(broker, slot)
     if own.id != order.id:
         emit(broker, order.instrument, slot, order.id, _REPLACE_REJECTED, _UNKNOWN, world.now, world.now)
         return
-    own.remaining = quantity - own.filled
-    own.limit, own.stop = limit, stop
-    own.eligible, own.triggered = world.now + broker.latency, 0
-    row = emit(broker, order.instrument, slot, order.id, REPLACED, 0, own.eligible, own.eligible)
-    row.event.quantity, row.event.price, row.event.fee = quantity, limit, stop
+    own.replace_at, own.next_quantity = world.now + broker.latency, quantity
+    own.next_limit, own.next_stop = limit, stop
+    if broker.latency == 0 or own.active == 0:
+        amend(broker, slot, world.now)
 
 
 @kernel
@@ -107,18 +109,26 @@ def _roll(place: Any) -> None:
 
 
 @kernel
+def _session_over(order: Any, event: Any) -> bool:
+    """Return whether a session was that of the order's earliest possible fill, and the order does not outlast it."""
+    if order.active == 0 or order.eligible >= event.ts_event:
+        return False
+    # An order for the opening that came after it is one for the next.
+    return order.tif == DAY or order.tif == CLS or (order.tif == OPG and order.why != _WAITING)
+
+
+@kernel
 def _expire(broker: Any, place: Any, event: Any) -> None:
-    """End the day and auction orders whose session this was: those that could have met a price before its close."""
+    """End the day and auction orders whose session this was."""
     slot = place.first
     while slot >= 0:
         order = resting(broker, slot)
         following = order.next
-        passing = order.tif == DAY or order.tif == OPG or order.tif == CLS
         if order.id != 0 and order.cancel_at != 0 and order.cancel_at <= event.ts_event:
             finish(broker, slot, CANCELLED, _STRATEGY, order.cancel_at, event.ts_available)
-        elif order.id != 0 and order.active and passing and order.eligible < event.ts_event:
+        elif order.id != 0 and _session_over(order, event):
             why = _AUCTION if order.tif != DAY else _SESSION_END
-            finish(broker, slot, EXPIRED, order.why if order.why else why, event.ts_event, event.ts_available)
+            finish(broker, slot, EXPIRED, order.why or why, event.ts_event, event.ts_available)
         slot = following
 
 
@@ -162,25 +172,39 @@ def _rescaled(price: int, event: Any, tick: int, up: bool) -> int:
 
 
 @kernel
+def _scaled_lots(lots: int, event: Any) -> int:
+    """Return signed lots after a split, the fraction dropped."""
+    whole = mul_down(abs(lots), event.numerator, event.denominator)
+    return whole if lots >= 0 else -whole
+
+
+@kernel
 def _rescale(broker: Any, place: Any, slot: int, event: Any) -> None:
-    """Rescale a resting order for a split: lots up, prices down, back on the tick to the order's disadvantage, fractions dropped."""
+    """Rescale a resting order for a split, back on the tick to its disadvantage, fractions of a lot dropped.
+
+    An order of which nothing is left, or whose limit falls below the first tick, is cancelled.
+    """
     order = resting(broker, slot)
-    whole = abs(order.remaining) * event.numerator // event.denominator
-    sign = 1 if order.remaining >= 0 else -1
-    if order.active and whole == 0:
+    if order.replace_at != 0:
+        amend(broker, slot, event.ts_available)
+        if order.id == 0:
+            return
+    buys, limit = order.remaining > 0, order.limit
+    remaining = _scaled_lots(order.remaining, event)
+    if limit > 0:
+        limit = _rescaled(limit, event, place.tick, not buys)
+    if (order.active and remaining == 0) or remaining == OVERFLOW or (order.limit > 0 and limit == 0):
         finish(broker, slot, CANCELLED, _SPLIT, event.ts_event, event.ts_available)
         return
-    order.remaining = sign * whole
-    order.filled = order.filled * event.numerator // event.denominator
-    buys = order.remaining > 0
-    if order.limit > 0:
-        order.limit = _rescaled(order.limit, event, place.tick, not buys)
+    order.remaining, order.limit, order.filled = remaining, limit, _scaled_lots(order.filled, event)
     if order.stop > 0:
-        order.stop = max(_rescaled(order.stop, event, place.tick, buys), 1)
-    order.trail = mul_div(order.trail, event.denominator, event.numerator)
-    order.extreme = mul_div(order.extreme, event.denominator, event.numerator)
+        order.stop = max(_rescaled(order.stop, event, place.tick, buys), place.tick)
+    if order.type == TRAILING_STOP:
+        order.trail = max(mul_div(order.trail, event.denominator, event.numerator), 1)
+        order.extreme = mul_div(order.extreme, event.denominator, event.numerator)
     row = emit(broker, order.instrument, slot, order.id, RESCALED, 0, event.ts_event, event.ts_available)
-    row.event.quantity, row.event.price, row.event.fee = order.remaining, order.limit, order.stop
+    row.event.quantity, row.event.price = order.remaining, order.limit
+    row.event.fee = order.stop if order.type != TRAILING_STOP else 0
     row.event.filled = order.filled
 
 
@@ -216,5 +240,3 @@ def change_status(broker: Any, event: Any) -> None:
         place.halted = 0
     elif event.kind == DELIST:
         _each(broker, place, event, True, _DELISTED)
-
-
