@@ -234,8 +234,9 @@ def stamps(text: Text, found: Mapping[str, str], formats: Sequence[str]) -> tupl
 
 
 def _plain_iso(cells: pa.ChunkedArray) -> Array | None:
-    """Return the times where all are ISO dates or local times of one shape, the usual and fast case, else None."""
-    if len(pc.unique(_shapes_of(cells))) != 1 or "Z" in (first := cells[0].as_py()) or "+" in first:
+    """Return the times where all are ISO dates or local times of one length, the usual and fast case, else None."""
+    length = pc.min_max(pc.binary_length(cells)).as_py()
+    if length["min"] != length["max"]:
         return None
     try:
         values = pc.cast(cells, pa.timestamp("ns")).cast(pa.int64()).to_numpy()
@@ -244,13 +245,10 @@ def _plain_iso(cells: pa.ChunkedArray) -> Array | None:
     return np.asarray(values) if int(values.min()) >= EARLIEST else None
 
 
-def _shapes_of(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.replace_substring_regex(pc.replace_substring_regex(cells, r"\.[0-9]+", ""), "[0-9]", "0")
-
-
 def _shapes(cells: pa.ChunkedArray) -> Array:
     """Return the shapes of times: every digit a 0, without fractions of a second."""
-    return np.asarray(_shapes_of(cells).to_numpy(zero_copy_only=False), object)
+    whole = pc.replace_substring_regex(cells, r"\.[0-9]+", "")
+    return np.asarray(pc.replace_substring_regex(whole, "[0-9]", "0").to_numpy(zero_copy_only=False), object)
 
 
 def _not_too_early(text: Text, column: str, cells: Any, values: Array) -> None:
