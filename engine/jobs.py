@@ -78,23 +78,47 @@ class Job:
     lookback: int = 512
 
 
+class _Tail:
+    """The last `capacity` rows of what was added, in one buffer."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity, self._buffer, self._n = capacity, np.zeros(0, BAR_COPY), 0
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """Add rows; the oldest go once there are more than the capacity."""
+        rows = rows[max(len(rows) - self._capacity, 0) :]
+        if self._n + len(rows) > len(self._buffer):
+            kept = self.last(self._capacity)
+            self._buffer = np.zeros(2 * (len(kept) + len(rows)), BAR_COPY)
+            self._buffer[: len(kept)] = kept
+            self._n = len(kept)
+        self._buffer[self._n : self._n + len(rows)] = rows
+        self._n += len(rows)
+
+    def last(self, n: int) -> NDArray[Any]:
+        """Return a copy of the last `n` rows, oldest first."""
+        return self._buffer[max(self._n - n, 0) : self._n].copy()
+
+
 class Memory:
     """The bars that jobs may still ask for: for each instrument the last `capacity`, forward-adjusted."""
 
     def __init__(self, n_instruments: int, capacity: int) -> None:
         self.capacity = capacity
-        self._parts: list[list[NDArray[Any]]] = [[] for _ in range(n_instruments)]
+        self._tails = [_Tail(capacity) for _ in range(n_instruments)]
 
     def absorb(self, events: Events, factors: NDArray[np.float64], split_factors: NDArray[np.float64]) -> None:
         """Add the bars and closes among `events`, which all share these adjustment factors."""
         bars = events[(events["kind"] == BAR) | (events["kind"] == CLOSE)]
-        for i in np.unique(bars["instrument"]):
-            self._parts[i].append(self._copy(bars[bars["instrument"] == i], factors[i], split_factors[i]))
-            if sum(map(len, self._parts[i])) > 2 * self.capacity + 1024:
-                self._parts[i] = [self.last(int(i), self.capacity)]
+        bars = bars[np.argsort(bars["instrument"], kind="stable")]
+        index = bars["instrument"]
+        copies = self._copy(bars, factors[index], split_factors[index])
+        ends = np.append(np.flatnonzero(index[1:] != index[:-1]) + 1, len(index)) if len(index) else index
+        for begin, end in zip(np.append(0, ends[:-1]), ends, strict=False):
+            self._tails[index[begin]].add(copies[begin:end])
 
     @staticmethod
-    def _copy(bars: Events, factor: float, split_factor: float) -> NDArray[Any]:
+    def _copy(bars: Events, factor: Any, split_factor: Any) -> NDArray[Any]:
         copy = np.zeros(len(bars), BAR_COPY)
         copy["ts"], copy["ts_available"] = bars["ts_event"], bars["ts_available"]
         closes = bars["kind"] == CLOSE
@@ -105,22 +129,17 @@ class Memory:
 
     def last(self, instrument: int, n: int) -> NDArray[Any]:
         """Return a copy of the last `n` bars of an instrument, oldest first."""
-        parts, found, count = self._parts[instrument], [], 0
-        for part in reversed(parts):
-            found.append(part)
-            count += len(part)
-            if count >= n:
-                break
-        joined = np.concatenate(found[::-1]) if found else np.zeros(0, BAR_COPY)
-        return joined[max(len(joined) - n, 0) :].copy()
+        return self._tails[instrument].last(n)
 
     def state(self) -> list[NDArray[Any]]:
         """Return what a snapshot must hold."""
-        return [self.last(i, self.capacity) for i in range(len(self._parts))]
+        return [tail.last(self.capacity) for tail in self._tails]
 
     def set_state(self, state: list[NDArray[Any]]) -> None:
         """Take over what `state` gave."""
-        self._parts = [[part] for part in state]
+        self._tails = [_Tail(self.capacity) for _ in state]
+        for tail, rows in zip(self._tails, state, strict=True):
+            tail.add(rows)
 
 
 class AsOf:
