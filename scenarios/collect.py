@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from lockstep.engine.codes import Status
-from lockstep.engine.events import BAR, DELIST, DIVIDEND, ORDER, SPLIT, Events, Kind
+from lockstep.engine.events import DELIST, DIVIDEND, ORDER, SPLIT, Events, Kind
 
 from .membership import JOIN, LEAVE
-from .tables import OPEN, SCHEMAS, Columns, Rows, build
+from .tables import OPEN, REASONS, SCHEMAS, Columns, Rows, build
 
 Emit = Callable[[str, pa.Table], None]
 _REFUSED = int(Status.REFUSED)
@@ -57,15 +57,12 @@ class Collector:
 
     def _count_unfilled(self, orders: Rows) -> None:
         short = orders[(np.abs(orders["filled"]) < np.abs(orders["quantity"])) & (orders["status"] != _REFUSED)]
-        if len(short):
-            reasons = self._columns.table("orders", short).column("reason").to_pylist()
-            self.unfilled.update(reason or OPEN for reason in reasons)
+        for reason, count in zip(*np.unique(short["reason"], return_counts=True), strict=True):
+            self.unfilled[REASONS[reason] or OPEN] += int(count)
 
     def events(self, batch: Events) -> None:
         """Take the corporate actions and changes of status among events that the engine is given."""
-        kinds = batch["kind"]
-        rare = batch[kinds < ORDER]
-        self.rows["bars"] += int(np.count_nonzero(kinds // 16 == BAR // 16))
+        rare = batch[batch["kind"] < ORDER]
         if len(rare):
             self._add("events", self._lifecycle(rare))
 

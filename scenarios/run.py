@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.data.catalog import Catalog
+from lockstep.engine.events import empty
 from lockstep.engine.orders import SERIES_PER_SLEEVE
 from lockstep.engine.runner import Runner
 from lockstep.engine.world import World
@@ -86,8 +87,10 @@ def execute(
     world = plan.world()
     collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices)
     runner = Runner(world, collector.sink)
-    plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions))
+    plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions, plan.window.replay_from, plan.window.last))
     benchmark = make_benchmark(plan)
+    if benchmark is not None:
+        benchmark.absorb(empty(0))  # compiled before the clock starts
     done, began = 0, clock()
     for batch in plan.stream():
         runner.feed(batch)

@@ -10,9 +10,25 @@ from lockstep.engine.events import SECOND
 from lockstep.engine.jobs import Schedule
 
 
-def timers(schedules: Iterable[tuple[int, Schedule]], sessions: Sessions) -> list[tuple[int, int]]:
-    """Return the timer events of schedules over the sessions: (ns UTC, number), sorted."""
-    return sorted((ts, number) for number, schedule in schedules for ts in instants(schedule, sessions))
+def timers(
+    schedules: Iterable[tuple[int, Schedule]], sessions: Sessions, start: int, last: int
+) -> list[tuple[int, int]]:
+    """Return the timer events of schedules: (ns UTC, number), sorted.
+
+    Parameters
+    ----------
+    schedules : iterable of (int, Schedule)
+        Each with its timer's number.
+    sessions : Sessions
+        The calendar; what is the first session of a week or month is told by it alone, not by the start.
+    start, last : int
+        Start of the replay and its last event, ns UTC. None is due before the start, or once the day after the last
+        event's session has begun.
+    """
+    following = int(np.searchsorted(sessions.midnight, last))
+    end = int(sessions.midnight[following]) if following < len(sessions) else last + 1
+    due = [(ts, number) for number, schedule in schedules for ts in instants(schedule, sessions)]
+    return sorted((ts, number) for ts, number in due if start <= ts < end)
 
 
 def instants(schedule: Schedule, sessions: Sessions) -> list[int]:

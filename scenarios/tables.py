@@ -49,18 +49,30 @@ SCHEMAS: dict[str, pa.Schema] = {
 """The tables of a run folder, see `docs/architecture.md`."""
 
 
-def _names(codes: type[IntEnum]) -> NDArray[Any]:
-    names = np.full(max(codes) + 1, "", object)
+def _names(codes: type[IntEnum]) -> list[str]:
+    names = [""] * (max(codes) + 1)
     for code in codes:
         names[code] = code.name.lower()
     return names
 
 
-_TYPES, _TIFS, _REASONS, _TRIGGERS = (_names(codes) for codes in (OrderType, TimeInForce, Reason, Trigger))
-_REASONS[0] = ""
-_STATUSES = _names(Status)
-_STATUSES[:FIRST_FINAL] = OPEN
-_VERDICTS = np.array(VERDICTS, object)
+REASONS = ["", *_names(Reason)[1:]]
+"""Why an order was shrunk, refused, cancelled, expired or left unfilled, by number."""
+
+
+def _dictionary(names: Sequence[str]) -> pa.Array:
+    """Return names by number; -1 stands for none: no instrument, or the account as a whole."""
+    return pa.array([*names, ""], pa.string())
+
+
+def _pick(names: pa.Array, numbers: Rows) -> pa.Array:
+    """Return the names of numbers."""
+    return names.take(pa.array(np.where(numbers < 0, len(names) - 1, numbers)))
+
+
+_TYPES, _TIFS, _TRIGGERS = (_dictionary(_names(codes)) for codes in (OrderType, TimeInForce, Trigger))
+_REASONS, _VERDICTS, _FLOWS = (_dictionary(names) for names in (REASONS, VERDICTS, [*FLOWS, "dividend_paid"]))
+_STATUSES = _dictionary([OPEN] * FIRST_FINAL + _names(Status)[FIRST_FINAL:])
 
 
 class Columns:
@@ -81,9 +93,7 @@ class Columns:
     def __init__(
         self, symbols: Sequence[str], lots: Sequence[int], sleeves: Sequence[str], series: Sequence[str]
     ) -> None:
-        # The empty name at the end is what index -1 means: no instrument, or the account as a whole.
-        self._symbols, self._sleeves = (np.array([*names, ""], object) for names in (symbols, sleeves))
-        self._series = np.array([*series, ""], object)
+        self._symbols, self._sleeves, self._series = (_dictionary(names) for names in (symbols, sleeves, series))
         self._lots = np.array([*lots, 1], np.float64)
         self._make: dict[str, Callable[[Rows], dict[str, Any]]] = {
             "decisions": self._decisions,
@@ -106,13 +116,17 @@ class Columns:
 
     def symbol(self, index: int) -> str:
         """Return an instrument's ticker; empty for -1."""
-        return str(self._symbols[index])
+        return str(self._symbols[index].as_py())
 
     def _owner(self, rows: Rows) -> dict[str, Any]:
-        return {"symbol": self._symbols[rows["instrument"]], "sleeve": self._sleeves[rows["sleeve"]]}
+        return {"symbol": _pick(self._symbols, rows["instrument"]), "sleeve": _pick(self._sleeves, rows["sleeve"])}
 
     def _decisions(self, rows: Rows) -> dict[str, Any]:
-        return {**self._owner(rows), "verdict": _VERDICTS[rows["verdict"]], "code": _REASONS[rows["code"]]}
+        return {
+            **self._owner(rows),
+            "verdict": _pick(_VERDICTS, rows["verdict"]),
+            "code": _pick(_REASONS, rows["code"]),
+        }
 
     def _orders(self, rows: Rows) -> dict[str, Any]:
         filled = np.abs(rows["filled"])
@@ -120,37 +134,39 @@ class Columns:
             average = np.rint(rows["turnover"] / filled * self._lots[rows["instrument"]])
         return {
             **self._owner(rows),
-            "type": _TYPES[rows["type"]],
-            "tif": _TIFS[rows["tif"]],
+            "type": _pick(_TYPES, rows["type"]),
+            "tif": _pick(_TIFS, rows["tif"]),
             "limit_price": _where(rows["limit"], rows["limit"] != 0),
             "stop_price": _where(rows["stop"], rows["stop"] != 0),
             "ts_submitted": _where(rows["submitted"], rows["submitted"] != 0),
             "ts_done": _where(rows["done"], rows["done"] != 0),
-            "status": _STATUSES[rows["status"]],
-            "reason": _REASONS[rows["reason"]],
+            "status": _pick(_STATUSES, rows["status"]),
+            "reason": _pick(_REASONS, rows["reason"]),
             "average_price": _where(np.where(filled > 0, average, 0.0).astype(np.int64), filled > 0),
         }
 
     def _fills(self, rows: Rows) -> dict[str, Any]:
         costs = {"spread_cost": rows["spread"], "impact_cost": rows["impact"]}
-        return {**self._owner(rows), **costs, "reason": _TRIGGERS[rows["trigger"]]}
+        return {**self._owner(rows), **costs, "reason": _pick(_TRIGGERS, rows["trigger"])}
 
     def _equity(self, rows: Rows) -> dict[str, Any]:
         return {"net": rows["net"] if "net" in (rows.dtype.names or ()) else rows["equity"] - rows["cash"]}
 
     def _marks(self, rows: Rows) -> dict[str, Any]:
-        return {"symbol": self._symbols[rows["instrument"]]}
+        return {"symbol": _pick(self._symbols, rows["instrument"])}
 
     def _sleeve_rows(self, rows: Rows) -> dict[str, Any]:
-        return {"sleeve": self._sleeves[rows["sleeve"]]}
+        return {"sleeve": _pick(self._sleeves, rows["sleeve"])}
 
     def _flows(self, rows: Rows) -> dict[str, Any]:
-        kinds = np.array([*FLOWS, "dividend_paid"], object)
         paid = (rows["kind"] == FLOWS.index("dividend")) & (rows["amount"] < 0)
-        return {"symbol": self._symbols[rows["instrument"]], "kind": kinds[np.where(paid, len(FLOWS), rows["kind"])]}
+        return {
+            "symbol": _pick(self._symbols, rows["instrument"]),
+            "kind": _pick(_FLOWS, np.where(paid, len(FLOWS), rows["kind"])),
+        }
 
     def _recorded(self, rows: Rows) -> dict[str, Any]:
-        return {"name": self._series[np.minimum(rows["series"], len(self._series) - 1)]}
+        return {"name": _pick(self._series, np.minimum(rows["series"], len(self._series) - 1))}
 
 
 def build(name: str, columns: dict[str, Any]) -> pa.Table:

@@ -42,7 +42,23 @@ def test_another_zone_s_clock(sessions):
 
 
 def test_timers_are_sorted_with_their_numbers(sessions):
-    found = timers([(7, Schedule("close")), (3, Schedule("open"))], sessions.slice(0, 2))
+    schedules = [(7, Schedule("close")), (3, Schedule("open"))]
+    found = timers(schedules, sessions, int(sessions.midnight[0]), int(sessions.close[1]))
     assert [number for _, number in found] == [3, 7, 3, 7]
     assert found == sorted(found)
     assert found[1][0] - found[0][0] == 6 * HOUR + 30 * MINUTE
+
+
+def test_nothing_is_due_outside_the_replay(sessions):
+    schedules = [(1, Schedule("06:00")), (2, Schedule("20:00"))]
+    found = timers(schedules, sessions, int(sessions.open[3]), int(sessions.close[4]))
+    assert [(local([ts])[0], number) for ts, number in found] == [
+        ("2021-03-05T01:00", 2),
+        ("2021-03-05T11:00", 1),
+        ("2021-03-06T01:00", 2),
+    ]
+
+
+def test_the_start_of_a_replay_is_not_the_start_of_a_month(sessions):
+    found = timers([(1, Schedule("06:00", every="month"))], sessions, int(sessions.open[9]), int(sessions.close[-1]))
+    assert local([ts for ts, _ in found]) == ["2021-04-01T10:00"]
