@@ -218,6 +218,8 @@ def _lean(paths: list[Path], options: dict[str, Any]) -> Source:
     _only(options, ("resolution", "ticks", "tickers", "repair", "licence", "survivorship"))
     if "resolution" not in options:
         raise DataError("resolution is missing; expected tick, second, minute, hour or daily")
+    if isinstance(options.get("tickers"), str):
+        options["tickers"] = options["tickers"].split(",")
     return read_lean(paths[0], **options)
 
 

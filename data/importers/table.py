@@ -46,9 +46,9 @@ class Layout:
     columns : mapping of str to str
         Field (``time``, ``date``, ``symbol``, ``open`` …, ``adj_close``, ``dividend``, ``split``) to column; a field
         that is not named is sought by its own name in any case. ``date`` and ``time`` are joined by a space.
-    header : tuple of str
+    header : sequence of str
         Names of the columns of files without header line.
-    time_format : tuple of str
+    time_format : str or sequence of str
         ``iso``, ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns`` or strptime formats; each time must fit one.
     symbol : str
         The symbol of all rows, or a pattern of file names such as ``{symbol}_1min.csv``; empty where a column has it.
@@ -59,11 +59,35 @@ class Layout:
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    header: tuple[str, ...] = ()
-    time_format: tuple[str, ...] = (ISO,)
+    header: Sequence[str] = ()
+    time_format: Sequence[str] = (ISO,)
     symbol: str = ""
     delimiter: str = ","
     price_unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the types; a single time format may be given as text.
+
+        Raises
+        ------
+        DataError
+            If one is wrong.
+        """
+        if isinstance(self.time_format, str):
+            object.__setattr__(self, "time_format", (self.time_format,))
+        unknown = [each for each in self.time_format if each != ISO and each not in EPOCHS and "%" not in str(each)]
+        if unknown or not self.time_format:
+            raise DataError(
+                f"time_format = {(unknown or ['nothing'])[0]!r}, expected iso, {', '.join(EPOCHS)} or a strptime format"
+            )
+        if not isinstance(self.columns, Mapping):
+            raise DataError(f"columns = {self.columns!r}, expected a table of field = column")
+        if isinstance(self.header, str) or not all(isinstance(name, str) for name in self.header):
+            raise DataError(f"header = {self.header!r}, expected a list of names")
+        if not isinstance(self.delimiter, str) or len(self.delimiter) != 1:
+            raise DataError(f"delimiter = {self.delimiter!r}, expected one character")
+        if not isinstance(self.price_unit, int | float) or self.price_unit <= 0:
+            raise DataError(f"price_unit = {self.price_unit!r}, expected a number above 0")
 
 
 def read_tables(paths: Sequence[Path], layout: Layout, declaration: Declaration) -> Source:

@@ -80,6 +80,10 @@ class SyntheticMarket:
     dividends: bool = True
 
     def __post_init__(self) -> None:
+        for name, field in self.__dataclass_fields__.items():
+            if type(getattr(self, name)) is not type(field.default):
+                kind = type(field.default).__name__
+                raise DataError(f"{name} = {getattr(self, name)!r}, expected a value of type {kind}")
         if not 2 <= self.symbols <= 999 or self.sessions < 1 or self.half_life < 1:
             raise DataError(f"{self}: expected 2 to 999 symbols, one session or more, a half-life of a minute or more")
         plain = self.symbols - 2 * self.pairs

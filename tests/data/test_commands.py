@@ -46,6 +46,13 @@ def test_a_table_with_an_actions_file(own, tmp_path, texts):
         ("x", "daily", {"paths": "nowhere", "source": "x", "licence": "y"}, "no such file"),
         ("x", "synthetic", {}, "must be named so"),
         ("synthetic-x", "synthetic", {"seeds": 1}, "option 'seeds' is unknown"),
+        ("synthetic-x", "synthetic", {"symbols": "12"}, "symbols = '12', expected a value of type int"),
+        ("x", "table", {"paths": "x.csv", **TABLE, "time_format": "rfc822"}, "time_format = 'rfc822', expected iso"),
+        ("x", "table", {"paths": "x.csv", **TABLE, "time_format": []}, "time_format = 'nothing'"),
+        ("x", "table", {"paths": "x.csv", **TABLE, "columns": "time"}, "columns = 'time', expected a table"),
+        ("x", "table", {"paths": "x.csv", **TABLE, "header": "time"}, "header = 'time', expected a list"),
+        ("x", "table", {"paths": "x.csv", **TABLE, "delimiter": "ab"}, "delimiter = 'ab', expected one character"),
+        ("x", "table", {"paths": "x.csv", **TABLE, "price_unit": 0}, "price_unit = 0, expected a number above 0"),
         ("synthetic-x", "synthetic", {"form": "hourly"}, "form='hourly', expected one of intraday"),
     ],
 )
