@@ -30,6 +30,10 @@ class FlatRecord(types.Record):  # type: ignore[misc]
     def can_convert_to(self, typingctx: Any, other: Any) -> None:
         """Refuse every conversion."""
 
+    def __repr__(self) -> str:
+        # Compiled kernels are kept by the text of their types: numba's own record must not read alike.
+        return f"Flat{super().__repr__()}"
+
 
 register_default(FlatRecord)(RecordModel)
 
