@@ -7,19 +7,17 @@
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from lockstep.data.bundled import bundled
 from lockstep.data.calendar import ALWAYS, Sessions, iso_date
 from lockstep.data.catalog import Catalog, Dataset
 from lockstep.data.declaration import Declaration
 from lockstep.data.feed import Replay, instant
-from lockstep.data.frames import FrameFeed
 from lockstep.engine.errors import ConfigError
 from lockstep.engine.events import Events
 from lockstep.engine.instruments import Instrument
@@ -27,11 +25,15 @@ from lockstep.engine.world import Sleeve, World
 
 from . import membership, shocks
 from .durations import nanoseconds
-from .frames import Clip
 from .lookup import find_strategy
 from .schema import AUTO, Data, Scenario
 from .schema import Sleeve as SleeveTable
 from .stream import Market, Stage, apply
+
+if TYPE_CHECKING:
+    from lockstep.data.frames import FrameFeed
+
+    from .frames import Clip
 
 LATEST = 2**62
 
@@ -175,7 +177,7 @@ def make_plan(
     data, execution = scenario.data, scenario.execution
     sleeves = sleeves or resolve_sleeves(scenario.every_sleeve, folder)
     needed = {*data.names, scenario.benchmark.dataset} - {""}
-    bundled(catalog, needed)
+    build_missing(catalog, needed)
     datasets = [catalog.dataset(name) for name in data.names]
     for dataset in datasets:
         _expect(data, dataset)
@@ -197,7 +199,17 @@ def make_plan(
     return Plan(scenario, feed, window, sleeves, feed.describe(), market, warnings)
 
 
-def make_frame_plan(scenario: Scenario, feed: FrameFeed, sleeves: tuple[Sleeve, ...], batch_rows: int = 65_536) -> Plan:
+def build_missing(catalog: Catalog, names: Iterable[str]) -> None:
+    """Build those bundled datasets among `names` that the catalogue lacks."""
+    if any(name not in catalog for name in names):
+        from lockstep.data.bundled import bundled  # loads pandas, which most runs do without
+
+        bundled(catalog, names)
+
+
+def make_frame_plan(
+    scenario: Scenario, feed: "FrameFeed", sleeves: tuple[Sleeve, ...], batch_rows: int = 65_536
+) -> Plan:
     """Lay out the run of strategies on data that are already in memory.
 
     Parameters
@@ -216,6 +228,8 @@ def make_frame_plan(scenario: Scenario, feed: FrameFeed, sleeves: tuple[Sleeve, 
     LockstepError
         If nothing is left to trade.
     """
+    from .frames import Clip
+
     grace = nanoseconds(scenario.execution.grace)
     feed.batch_rows = batch_rows
     until = instant(scenario.data.end, feed.sessions.zone, LATEST, 1)
@@ -226,7 +240,7 @@ def make_frame_plan(scenario: Scenario, feed: FrameFeed, sleeves: tuple[Sleeve, 
     return Plan(scenario, clip, window, sleeves, [_described(feed, everything)], None, warnings)
 
 
-def _described(feed: FrameFeed, everything: Clip) -> dict[str, Any]:
+def _described(feed: "FrameFeed", everything: "Clip") -> dict[str, Any]:
     """Return what the manifest says of data in memory."""
     declaration = feed.source.declaration
     return {

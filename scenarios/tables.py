@@ -60,14 +60,32 @@ REASONS = ["", *_names(Reason)[1:]]
 """Why an order was shrunk, refused, cancelled, expired or left unfilled, by number."""
 
 
+# Arrays are made from buffers: `pyarrow.array` imports pandas, which costs half a second of a run's start.
+
+
+def _numbers(values: Rows, valid: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Return int64 or float64 numbers as an Arrow array, null where not valid."""
+    kind = pa.float64() if values.dtype.kind == "f" else pa.int64()
+    whole = np.ascontiguousarray(values, np.float64 if kind == pa.float64() else np.int64)
+    bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little").tobytes())
+    return pa.Array.from_buffers(kind, len(whole), [bits, pa.py_buffer(whole)])
+
+
+def _texts(values: Sequence[str]) -> pa.Array:
+    """Return text as an Arrow array."""
+    encoded = [value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
+
+
 def _dictionary(names: Sequence[str]) -> pa.Array:
     """Return names by number; -1 stands for none: no instrument, or the account as a whole."""
-    return pa.array([*names, ""], pa.string())
+    return _texts([*names, ""])
 
 
 def _pick(names: pa.Array, numbers: Rows) -> pa.Array:
     """Return the names of numbers."""
-    return names.take(pa.array(np.where(numbers < 0, len(names) - 1, numbers)))
+    return names.take(_numbers(np.where(numbers < 0, len(names) - 1, numbers)))
 
 
 _TYPES, _TIFS, _TRIGGERS = (_dictionary(_names(codes)) for codes in (OrderType, TimeInForce, Trigger))
@@ -136,13 +154,13 @@ class Columns:
             **self._owner(rows),
             "type": _pick(_TYPES, rows["type"]),
             "tif": _pick(_TIFS, rows["tif"]),
-            "limit_price": _where(rows["limit"], rows["limit"] != 0),
-            "stop_price": _where(rows["stop"], rows["stop"] != 0),
-            "ts_submitted": _where(rows["submitted"], rows["submitted"] != 0),
-            "ts_done": _where(rows["done"], rows["done"] != 0),
+            "limit_price": _numbers(rows["limit"], rows["limit"] != 0),
+            "stop_price": _numbers(rows["stop"], rows["stop"] != 0),
+            "ts_submitted": _numbers(rows["submitted"], rows["submitted"] != 0),
+            "ts_done": _numbers(rows["done"], rows["done"] != 0),
             "status": _pick(_STATUSES, rows["status"]),
             "reason": _pick(_REASONS, rows["reason"]),
-            "average_price": _where(np.where(filled > 0, average, 0.0).astype(np.int64), filled > 0),
+            "average_price": _numbers(np.where(filled > 0, average, 0.0).astype(np.int64), filled > 0),
         }
 
     def _fills(self, rows: Rows) -> dict[str, Any]:
@@ -176,16 +194,9 @@ def build(name: str, columns: dict[str, Any]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _where(values: NDArray[np.int64], valid: NDArray[np.bool_]) -> pa.Array:
-    return pa.array(values, pa.int64(), mask=~valid)
-
-
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(kind):
-        whole = values if isinstance(values, pa.Array) else pa.array(np.ascontiguousarray(values, np.int64))
-        return whole.cast(kind)
-    if isinstance(values, pa.Array):
-        return values
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
-        return pa.array(np.ascontiguousarray(values), kind)
-    return pa.array(values, kind)
+    if isinstance(values, np.ndarray):
+        values = _numbers(values)
+    elif not isinstance(values, pa.Array):
+        values = _texts(values)
+    return values.cast(kind) if values.type != kind else values

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +15,7 @@ from lockstep.scenarios import folder as module
 from lockstep.scenarios.folder import RunFolder
 from lockstep.scenarios.tables import SCHEMAS, build
 
-ROWS = build("series", {"ts": [1, 2], "name": ["a", "b"], "value": [0.5, 1.5]})
+ROWS = build("series", {"ts": np.array([1, 2]), "name": ["a", "b"], "value": np.array([0.5, 1.5])})
 HOLD = """
 import sys, time
 from pathlib import Path
