@@ -332,7 +332,7 @@ def _tight_leg(world: Any, begin: int, end: int, part: int, whole: int) -> int:
         order = order_in(world, proposed_slot(world, k).slot)
         if order.parent == 0:
             lots = mul_down(abs(order.quantity), part, whole)
-            if lots == 0 or judge(world, order, lots) < lots:
+            if judge(world, order, lots) < lots:
                 tight = k
             else:
                 reserve(world, order, lots)
@@ -345,6 +345,15 @@ def _tight_leg(world: Any, begin: int, end: int, part: int, whole: int) -> int:
 
 
 @kernel
+def _vanishes(world: Any, begin: int, end: int, part: int, whole: int) -> bool:
+    """Return whether a leg of a group has no lot left at `part` / `whole` of its size."""
+    for k in range(begin, end):
+        if mul_down(abs(order_in(world, proposed_slot(world, k).slot).quantity), part, whole) == 0:
+            return True
+    return False
+
+
+@kernel
 def _largest_part(world: Any, begin: int, end: int, whole: int) -> int:
     """Return the largest part of a group that is allowed, as a numerator over `whole`; 0 where a leg would vanish."""
     low, high = 0, whole
@@ -354,7 +363,7 @@ def _largest_part(world: Any, begin: int, end: int, whole: int) -> int:
             low = middle
         else:
             high = middle
-    return low
+    return 0 if _vanishes(world, begin, end, low, whole) else low
 
 
 @kernel

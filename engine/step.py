@@ -24,7 +24,17 @@ from .codes import QUEUE_FULL
 from .compile import kernel
 from .digest import absorb_mark
 from .events import (
-    BAR, CLOSE, HAND_OVER, LIST, ORDER, QUOTE, SESSION_CLOSE, SLICE, SLICE_AFTER, TIMER, TRADE,
+    BAR,
+    CLOSE,
+    HAND_OVER,
+    LIST,
+    ORDER,
+    QUOTE,
+    SESSION_CLOSE,
+    SLICE,
+    SLICE_AFTER,
+    TIMER,
+    TRADE,
 )  # fmt: skip
 from .jobs import TIMERS_PER_SLEEVE
 from .ledger import mark_to, pay_dividends
@@ -253,7 +263,7 @@ def advance(world: Any, broker: Any, event: Any, table: int, out: Any) -> bool:
         world.phase = NET
     if world.phase == NET:
         world.phase = MARK
-        if world.n_targets > 0:
+        if sliced and world.n_targets > 0:
             net_targets(world)
         if not _settle(world, broker, out):
             return False

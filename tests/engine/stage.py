@@ -133,7 +133,7 @@ class Played:
         instruments = instruments or [instrument(symbol) for symbol in tape.symbols]
         self.world = World(instruments, sleeves, conditions)
         self.logs = defaultdict(list)
-        self.runner = Runner(self.world, self._take)
+        self.runner = Runner(self.world, self._take, rows=64)
         events = tape.events()
         for start in range(0, len(events), batch or len(events)):
             self.runner.feed(events[start : start + (batch or len(events))])
