@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it.
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,8 +109,6 @@ def backtest(
 def _backtest(
     source: "Source", catalog: "Catalog", runs: Path, command: str, console: "_Console", *, report: bool
 ) -> "RunResult":
-    import time
-
     from lockstep.scenarios.run import run_scenario
 
     result = run_scenario(
@@ -341,15 +340,17 @@ def _print_json(value: dict[str, Any]) -> None:
     typer.echo(json.dumps(value, default=str))
 
 
-def _print_table(header: list[str], rows: list[list[str]], numbers: frozenset[int] = frozenset()) -> None:
+def _print_table(
+    header: list[str], rows: list[list[str]], numbers: frozenset[int] = frozenset(), *, fold: bool = True
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for place, name in enumerate(header):
         justify: Any = "right" if place in numbers else "left"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=place < len(header) - 1)
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=place < len(header) - 1 or not fold)
     for row in rows:
         table.add_row(*row)
     # A pipe has no width of its own; 80 columns would tear tables apart.
@@ -360,7 +361,7 @@ class _Console:
     """Progress on the error stream while runs go on, results on the standard stream."""
 
     def __init__(self, *, json: bool) -> None:
-        self._json, self._bar, self._task, self._window = json, None, None, (0, 1)
+        self._json, self._bar, self._task, self._window, self._began = json, None, None, (0, 1), 0.0
         self._rows: list[list[str]] = []
         self._places: list[str] = []
 
@@ -374,19 +375,21 @@ class _Console:
         if self._bar is not None:
             self._bar.stop()
         if self._rows:
-            _print_table(list(_COLUMNS), self._rows, numbers=frozenset(range(1, 7)))
+            _print_table(list(_COLUMNS), self._rows, numbers=frozenset(range(1, 7)), fold=False)
             for place in self._places:
                 typer.echo(place)
 
     def begins(self, plan: Any) -> None:
         self._window = (plan.window.replay_from, max(plan.window.last, plan.window.replay_from + 1))
         if self._bar is not None:
-            self._task = self._bar.add_task(plan.scenario.name, total=1.0, events=0)
+            self._began = time.perf_counter()
+            self._task = self._bar.add_task(plan.scenario.name, total=1.0, rate=0.0)
 
     def progress(self, events: int, ts: int) -> None:
         if self._bar is not None:
             first, last = self._window
-            self._bar.update(self._task, completed=min(1.0, (ts - first) / (last - first)), events=events)
+            rate = events / (time.perf_counter() - self._began)
+            self._bar.update(self._task, completed=min(1.0, (ts - first) / (last - first)), rate=rate)
 
     def finished(self, result: "RunResult") -> None:
         if self._json:
@@ -409,8 +412,7 @@ def _progress_bar() -> Any:
         """Events a second."""
 
         def render(self, task: Any) -> Text:
-            rate = task.fields["events"] / task.elapsed if task.elapsed else 0.0
-            return Text(f"{rate:,.0f} events/s")
+            return Text(f"{task.fields['rate']:,.0f} events/s")
 
     text = TextColumn("{task.description}")
     return Progress(text, BarColumn(), TaskProgressColumn(), Rate(), console=Console(stderr=True), transient=True)

@@ -1,5 +1,6 @@
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -239,3 +240,25 @@ def test_an_interruption_leaves_nothing(home):
     assert process.returncode == 130
     assert err == "lockstep: interrupted\n"
     assert list((home / "runs").iterdir()) == []
+
+
+def test_on_a_terminal_progress_shows_the_rate(home):
+    ours, theirs = pty.openpty()
+    shown = b""
+    with subprocess.Popen(
+        [*COMMAND, "backtest", "sma-cross", *SHORT, "--no-report"], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        while part := read(ours):
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"events/s" in shown
+    assert b"sma-cross" in shown
+
+
+def read(terminal):
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # the other end has closed
+        return b""
