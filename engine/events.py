@@ -121,6 +121,16 @@ def empty(n: int) -> Events:
     return events
 
 
+def join(*parts: Events) -> Events:
+    """Return the parts one after another; `np.concatenate` would unpack the overlapping payload into another dtype."""
+    joined = np.zeros(sum(map(len, parts)), EVENT)
+    begin = 0
+    for part in parts:
+        joined[begin : begin + len(part)] = part
+        begin += len(part)
+    return joined
+
+
 def sort_events(events: Events) -> Events:
     """Return a sorted copy in the stream's order; the order of arrival decides only where all keys are equal."""
     order = np.lexsort((events["sequence"], events["instrument"], events["kind"] // 16, events["ts_available"]))

@@ -25,7 +25,9 @@ class Output:
         Whether nothing but counts and digests is wanted.
     """
 
-    def __init__(self, world: World, rows: int = 65_536, *, equity_every_slice: bool = True, quiet: bool = False) -> None:
+    def __init__(
+        self, world: World, rows: int = 65_536, *, equity_every_slice: bool = True, quiet: bool = False
+    ) -> None:
         n, slots = len(world.instruments), world.slots
         # One event may end every open order, refuse as many proposals and mark every instrument.
         reserve = 4 * slots + n * (len(world.sleeves) + 2) + 512
@@ -51,3 +53,9 @@ class Output:
             self.header[f"{name}_n"] = 0
         self.header.full = 0
         return taken
+
+    def clear(self) -> None:
+        """Empty the logs without looking at them."""
+        for name in r.LOGS:
+            self.header[f"{name}_n"] = 0
+        self.header.full = 0

@@ -132,8 +132,8 @@ class Strategy(metaclass=_Declaration):
             setattr(self, name, value)
         if desk.state is not None:
             self.state = desk.state
+        self._declared = frozenset(vars(self)) | {"_declared"}
         self.start()
-        self._known = frozenset(vars(self))
 
     @classmethod
     def warmup(cls, parameters: Mapping[str, Any]) -> int:
@@ -144,8 +144,8 @@ class Strategy(metaclass=_Declaration):
         """Prepare; called once before the first event."""
 
     def undeclared(self) -> list[str]:
-        """Return attributes that came up during the run and that a snapshot would lose."""
-        return sorted(set(vars(self)) - self._known)
+        """Return the attributes that are neither parameters nor declared state: a snapshot would lose them."""
+        return sorted(set(vars(self)) - self._declared)
 
     @property
     def now(self) -> int:
@@ -215,7 +215,9 @@ class Strategy(metaclass=_Declaration):
         """Propose a stop order that follows the best price at `distance` dollars; return its id."""
         return self._desk.act(Action.TRAILING_STOP, symbol, quantity, distance, tif=tif)
 
-    def bracket(self, symbol: str, quantity: int, *, target: float, stop: float, limit: float = 0.0, tif: str = "day") -> int:
+    def bracket(
+        self, symbol: str, quantity: int, *, target: float, stop: float, limit: float = 0.0, tif: str = "day"
+    ) -> int:
         """Propose an entry (at `limit`, 0: at the market) with a target and a stop; return the entry's id."""
         return self._desk.act(Action.BRACKET, symbol, quantity, limit, target, stop, tif=tif)
 
@@ -250,7 +252,9 @@ class Strategy(metaclass=_Declaration):
     def record(self, name: str, value: float) -> None:
         """Record a value of one of the declared `series`."""
         if name not in self.series:
-            raise StrategyError(f"record({name!r}): not among the declared series {list(self.series)}; add it to `series`")
+            raise StrategyError(
+                f"record({name!r}): not among the declared series {list(self.series)}; add it to `series`"
+            )
         self._desk.act(Action.RECORD, None, self.series.index(name), float(value))
 
 
@@ -329,6 +333,8 @@ class Desk:
                 raise ConfigError(f"Time in force {tif!r}, expected one of {', '.join(TIFS)}")
             tif = TIFS[tif]
         if int(quantity) != quantity:
-            raise StrategyError(f"{action.name.lower()}({symbol!r}): quantity {quantity!r} is not a whole number of lots")
+            raise StrategyError(
+                f"{action.name.lower()}({symbol!r}): quantity {quantity!r} is not a whole number of lots"
+            )
         i = -1 if symbol is None else self._where(symbol)
         return self._runner.act(self._k, action, i, int(quantity), float(a), float(b), float(c), tif)

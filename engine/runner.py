@@ -9,6 +9,7 @@
 
 import hashlib
 import heapq
+import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -389,6 +390,50 @@ class Runner:
             int(event["order_id"]), self.symbols[i], int(event["code"]), int(event["reason"]),
             int(event["quantity"]), int(event["price"]) / 1e6,
         )  # fmt: skip
+
+    def snapshot(self) -> bytes:
+        """Return everything that the run must go on from, between two batches: world, broker, remembered bars, results on their way.
+
+        Raises
+        ------
+        StrategyError
+            If a plain-Python strategy holds attributes that are not declared as state: they would be lost.
+        """
+        for strategy in self._python.values():
+            lost = strategy.undeclared()
+            if lost:
+                raise StrategyError(
+                    f"{type(strategy).__name__} keeps {', '.join(lost)} outside its declared state; declare them in `state`, "
+                    "or rebuild the run by replaying its events"
+                )
+        arrays = {"world": np.frombuffer(self.world.snapshot(), np.uint8)}
+        for i, part in enumerate(self._memory.state() if self._memory else []):
+            arrays[f"memory/{i}"] = part
+        for n, (ts, timer, order, result) in enumerate(sorted(self._pending, key=lambda item: item[:3])):
+            arrays[f"pending/{n}"] = np.array([ts, timer, order])
+            arrays |= {f"result/{n}/{name}": np.asarray(value) for name, value in result.items()}
+        file = io.BytesIO()
+        np.savez(file, **arrays)
+        return file.getvalue()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Go on from a snapshot of a run of the same make.
+
+        Raises
+        ------
+        EngineError
+            If it belongs to another account or another version of the records.
+        """
+        with np.load(io.BytesIO(snapshot), allow_pickle=False) as arrays:
+            self.world.restore(arrays["world"].tobytes())
+            if self._memory:
+                self._memory.set_state([arrays[f"memory/{i}"] for i in range(len(self.symbols))])
+            self._pending = []
+            for name in sorted(n for n in arrays.files if n.startswith("pending/")):
+                ts, timer, order = (int(x) for x in arrays[name])
+                prefix = name.replace("pending", "result") + "/"
+                result = {n.removeprefix(prefix): arrays[n] for n in arrays.files if n.startswith(prefix)}
+                heapq.heappush(self._pending, (ts, timer, order, result))
 
     def finish(self) -> None:
         """End the run: log the orders that are still open, empty the logs, check the ledger."""

@@ -15,7 +15,7 @@ from .arena import address, allocate, at
 from .compile import kernel
 from .digest import text
 from .errors import ConfigError, EngineError
-from .events import SESSION_CLOSE, Events
+from .events import EVENT, SESSION_CLOSE, Events
 from .instruments import Instrument
 from .settings import Settings
 from .step import drive
@@ -78,7 +78,9 @@ class Sweep:
         if not grid:
             raise ConfigError("The grid is empty: give at least one set of parameters")
         if not strategy.is_kernel or strategy.jobs:
-            raise ConfigError(f"{strategy.name or strategy.__name__}: only compiled strategies without jobs can be swept; use run")
+            raise ConfigError(
+                f"{strategy.name or strategy.__name__}: only compiled strategies without jobs can be swept; use run"
+            )
         self.grid = [strategy.resolve(parameters) for parameters in grid]
         self.template = World(instruments, [Sleeve(strategy, grid[0])], settings, trade_from=trade_from)
         self._lay_out(len(self.grid))
@@ -120,13 +122,15 @@ class Sweep:
     def feed(self, batch: Events) -> None:
         """Take all worlds through a batch of events; session equities are kept in `sessions`."""
         batch = np.ascontiguousarray(batch)
+        if batch.dtype != EVENT:
+            raise EngineError(
+                f"Sweep.feed got dtype {batch.dtype}, expected events.EVENT: build the batch with events.empty"
+            )
         n, rows = len(self.grid), int(np.count_nonzero(batch["kind"] == SESSION_CLOSE))
         equity = np.zeros((n, rows + 1), r.EQUITY_LOG)
         self._outputs["equity_at"] = address(equity) + equity.strides[0] * np.arange(n)
         self._outputs["equity_n"], self._outputs["equity_room"] = 0, rows + 1
-        stuck = int(
-            self._run(address(self._worlds), n, address(batch), len(batch), TILE, address(self.template.table))
-        )
+        stuck = int(self._run(address(self._worlds), n, address(batch), len(batch), TILE, address(self.template.table)))
         if stuck >= 0:
             raise EngineError(
                 f"World {stuck} of the sweep, {self.grid[stuck]}, could not go on: its broker's queue overflowed; raise account.max_orders"

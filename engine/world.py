@@ -15,7 +15,7 @@ from .codes import Fault, Reason
 from .compile import callback, kernel
 from .digest import text
 from .errors import ConfigError, EngineError
-from .events import Events
+from .events import EVENT, Events
 from .instruments import MICROS, Instrument, canonical
 from .ledger import imbalance
 from .money import LARGEST
@@ -80,7 +80,9 @@ def _rows(block: NDArray[np.uint8], offset: int, dtype: np.dtype[Any], n: int) -
 class Sleeve:
     """One strategy of an account: the strategy, its parameters, its share of the capital."""
 
-    def __init__(self, strategy: Any, parameters: Mapping[str, Any] | None = None, share: float = 1.0, name: str = "") -> None:
+    def __init__(
+        self, strategy: Any, parameters: Mapping[str, Any] | None = None, share: float = 1.0, name: str = ""
+    ) -> None:
         self.strategy, self.share = strategy, share
         self.parameters: dict[str, Any] = strategy.resolve(parameters or {})
         self.name = name or strategy.name
@@ -296,15 +298,17 @@ class World:
     @property
     def queue_rows(self) -> Any:
         """The simulated broker's queue of order events."""
-        return self.broker_block[self._broker_offsets["off_queue"] :][: int(self.broker.queue_size) * r.UPDATE.itemsize].view(
-            r.UPDATE
-        )
+        return self.broker_block[self._broker_offsets["off_queue"] :][
+            : int(self.broker.queue_size) * r.UPDATE.itemsize
+        ].view(r.UPDATE)
 
     def open_orders(self) -> NDArray[Any]:
         """Return rows of the orders log for the orders still open, each with the reason why it has not filled."""
         slots = _rows(self.block, self._offsets["off_open"], r.SLOT, int(self.header.n_open))["slot"]
         orders = _rows(self.block, self._offsets["off_orders"], r.ORDER, int(self.header.n_slots))[slots]
-        resting = _rows(self.broker_block, self._broker_offsets["off_resting"], r.RESTING, int(self.header.n_slots))[slots]
+        resting = _rows(self.broker_block, self._broker_offsets["off_resting"], r.RESTING, int(self.header.n_slots))[
+            slots
+        ]
         log = np.zeros(len(slots), r.ORDER_LOG)
         for name in r.ORDER_LOG.names or ():
             if name not in ("ts", "order_id", "reason"):
@@ -323,7 +327,9 @@ class World:
         audit, where = _callable(_audit, 2), address(self.block)
         fault, books = audit(where, 0), audit(where, 1) if len(self.sleeves) > 1 else 0
         if fault or books:
-            raise EngineError(f"The ledger is out by {fault} micro-dollars, the sleeves' books by {books}; this is a defect")
+            raise EngineError(
+                f"The ledger is out by {fault} micro-dollars, the sleeves' books by {books}; this is a defect"
+            )
         now, error = int(self.header.now), int(self.header.error)
         if error == Fault.QUEUE:
             raise EngineError(
@@ -354,12 +360,19 @@ class World:
             )
         header = np.frombuffer(snapshot[: r.WORLD.itemsize], r.WORLD)[0]
         if header["schema"] != r.SCHEMA:
-            raise EngineError(f"Snapshot has schema {header['schema']}, expected {r.SCHEMA}: replay the journal instead")
+            raise EngineError(
+                f"Snapshot has schema {header['schema']}, expected {r.SCHEMA}: replay the journal instead"
+            )
         self.block[:] = np.frombuffer(snapshot[:size], np.uint8)
         self.broker_block[:] = np.frombuffer(snapshot[size:], np.uint8)
 
     def drive(self, events: Events, start: int, stop: int, output: Any) -> int:
         """Take the world through events start to stop - 1; see `step.drive`."""
+        if events.dtype != EVENT or not events.flags["C_CONTIGUOUS"] or not 0 <= start <= stop <= len(events):
+            raise EngineError(
+                f"World.drive got {len(events)} rows of {events.dtype.itemsize} bytes from {start} to {stop}, expected a "
+                f"contiguous array of events.EVENT ({EVENT.itemsize} bytes) that holds them: build it with events.empty and events.join"
+            )
         return self.drive_at(address(events), start, stop, output)
 
     def drive_at(self, events: int, start: int, stop: int, output: Any, *, silent: bool = False) -> int:
