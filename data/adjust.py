@@ -40,13 +40,6 @@ class Adjustments:
     split: Floats
     dividend: Floats
 
-    def until(self, as_of: int | None) -> "Adjustments":
-        """Return those in effect at an instant; None keeps all."""
-        if as_of is None:
-            return self
-        known = self.ts <= as_of
-        return Adjustments(self.ts[known], self.split[known], self.dividend[known])
-
 
 def adjustments(dataset: Dataset, instrument: str, *, sourced: bool = False) -> Adjustments:
     """Return the splits and dividends of an instrument.
@@ -146,9 +139,10 @@ def backward(
     dividends : bool
         Whether dividends count too.
     as_of : int or None
-        Only actions effective by then (ns UTC) are used, and rows after it are NaN; None uses all.
+        Rows after it (ns UTC) are NaN, and no action that took effect after the last row before it is used; None
+        uses all.
     """
-    held = shares(ts, close, actions.until(as_of), dividends=dividends)
+    held = shares(ts, close, actions, dividends=dividends)
     last = len(ts) - 1 if as_of is None else int(np.searchsorted(ts, as_of, "right")) - 1
     if last < 0:
         return np.full(len(ts), np.nan)

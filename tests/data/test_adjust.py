@@ -62,7 +62,11 @@ def test_forward_series_are_never_revised(history, data):
     ts, close, known = history
     cut = data.draw(st.integers(1, len(ts)))
     whole = forward(ts, close, close, known, dividends=True)
-    part = forward(ts[:cut], close[:cut], close[:cut], known.until(int(ts[cut - 1])), dividends=True)
+    before = known.ts <= ts[cut - 1]
+    seen = Adjustments(known.ts[before], known.split[before], known.dividend[before])
+    part = forward(ts[:cut], close[:cut], close[:cut], seen, dividends=True)
+    behind = backward(ts, close, close, known, as_of=int(ts[cut - 1]))
+    assert np.array_equal(behind[:cut], backward(ts[:cut], close[:cut], close[:cut], seen))
     assert np.array_equal(whole[:cut], part)
 
 

@@ -110,6 +110,17 @@ def test_splits_and_dividends_are_events():
         events_from_frame(frame)
 
 
+def test_a_dividend_comes_before_a_split_of_the_same_day():
+    """Its amount is per old share."""
+    frame = bars().copy()
+    frame.iloc[1:, :4] /= 2
+    paid = Action("ASSET", "dividend", days("2020-03-03"), amount=5)
+    cut = Action("ASSET", "split", days("2020-03-03"), 2, 1)
+    for acts in ([paid, cut], [cut, paid]):
+        events = events_from_frame(frame, actions=acts)
+        assert list(events["kind"][3:5]) == [DIVIDEND, SPLIT]
+
+
 def test_timers_delay_grace_and_labels_of_synthetic_data():
     at = int(np.datetime64("2020-03-03T10:00", "ns").astype(np.int64))
     feed = FrameFeed(bars(), timers=[(at, 4)], delay_ns=5, grace_ns=7, synthetic=True)

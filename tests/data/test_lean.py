@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from lockstep.data.calendar import iso_date
 from lockstep.data.feed import Replay
 from lockstep.data.importers.lean import read_lean
 from lockstep.data.importers.lean_files import Owners, read_map
@@ -94,6 +95,15 @@ def test_a_ticker_change_keeps_the_permanent_id(folder, own):
     assert list(rename["instrument"]) == [0]
     assert [utc(ts) for ts in events["ts_event"][events["kind"] == DELIST]] == ["2020-03-10T04:00:00"]
     assert list(events["close"][(events["kind"] == BAR) & (events["instrument"] == 0)]) == [10.0] * 6
+
+
+def test_a_ticker_has_one_owner_a_day(folder):
+    owners = Owners(renamed(folder).root / "map_files")
+    spans = {
+        ticker: [(iso_date(a), iso_date(b), name) for a, b, name in owners.spans(ticker)] for ticker in ("OLD", "NEW")
+    }
+    assert spans["OLD"] == [("2020-03-02", "2020-03-04", "NEW"), ("2020-03-06", "2020-03-09", "OLD.1")]
+    assert spans["NEW"] == [("2020-03-05", "2050-12-31", "NEW")]
 
 
 def test_a_past_ticker_names_the_instrument_too(folder, own):
