@@ -437,6 +437,31 @@ def _row(result: "RunResult") -> list[str]:
     ]
 
 
+@app.command()
+def bench(
+    runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each workload; the best counts.")] = 5,
+    stream: Annotated[int, typer.Option("--stream", min=0, help="Also stream this many bars from Parquet.")] = 0,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, rates in bars a second.")
+    ] = False,
+) -> None:
+    """Measure the engine next to a bare numba loop and to vectorbt, on workloads with known answers."""
+    from rich.console import Console
+
+    from lockstep.research.bench.run import measure
+    from lockstep.research.bench.table import as_json, show
+
+    rows = list(measure(runs))
+    if stream:
+        from lockstep.research.bench.stream import measure_stream
+
+        rows.append(measure_stream(stream))
+    if json_:
+        typer.echo("\n".join(as_json(row) for row in rows))
+    else:
+        show(rows, Console(width=None if sys.stdout.isatty() else WIDE))
+
+
 def _summary(result: "RunResult") -> dict[str, Any]:
     manifest, counts = result.manifest, result.outcome.counts
     return {

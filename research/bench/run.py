@@ -20,7 +20,18 @@ from lockstep.engine.world import Sleeve, World
 from . import kernel_cross, python_cross
 from .references import BareLoop, vectorbt_run
 from .workloads import (
-    ANSWERS, FAST, GRID, SIZE, SLOW, W3_BEST, instruments, prices, settings, w1_events, w2_events, w3_events,
+    ANSWERS,
+    FAST,
+    GRID,
+    SIZE,
+    SLOW,
+    W3_BEST,
+    instruments,
+    prices,
+    settings,
+    w1_events,
+    w2_events,
+    w3_events,
 )  # fmt: skip
 
 PARAMETERS = {"fast": FAST, "slow": SLOW, "size": SIZE}
@@ -47,7 +58,7 @@ class Row:
     peak_rss_mb: float
 
 
-def _world(events: Events, n: int, cash: float) -> tuple[float, int]:
+def run_world(events: Events, n: int, cash: float) -> tuple[float, int]:
     """Run one world from records in memory, its equity marks logged at every slice."""
     world = World(instruments(n), [Sleeve(kernel_cross.STRATEGY, PARAMETERS)], settings(cash))
     output = Output(world, rows=8_192)
@@ -59,7 +70,8 @@ def _world(events: Events, n: int, cash: float) -> tuple[float, int]:
     return int(world.header.equity) / 1e6, int(world.header.count_fills)
 
 
-def _sweep(events: Events) -> tuple[float, int]:
+def run_sweep(events: Events) -> tuple[float, int]:
+    """Run the 400 worlds of W3; return their mean final equity and all their fills."""
     sweep = Sweep(instruments(1), kernel_cross.STRATEGY, GRID, settings(1e6))
     sweep.feed(events)
     found = sweep.results()
@@ -98,7 +110,8 @@ def _best(runs: int, *functions: Callable[[], Any]) -> list[tuple[float, Any]]:
     return best
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Return the most memory that this process has held, in MiB."""
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
@@ -114,9 +127,9 @@ def measure(runs: int = 5, *, with_vectorbt: bool = True) -> Iterator[Row]:
     first, second = prices()
     bare = BareLoop(first, second)
     jobs: dict[str, Callable[[], tuple[float, int]]] = {
-        "W1": _job(_world, w1_events(first), 1, 1e6),
-        "W2": _job(_world, w2_events(second), 100, 1e7),
-        "W3": _job(_sweep, w3_events(first)),
+        "W1": _job(run_world, w1_events(first), 1, 1e6),
+        "W2": _job(run_world, w2_events(second), 100, 1e7),
+        "W3": _job(run_sweep, w3_events(first)),
         "Python": _job(_plain_python, w1_events(first)),
     }
     rows = {}
@@ -126,7 +139,7 @@ def measure(runs: int = 5, *, with_vectorbt: bool = True) -> Iterator[Row]:
         (ours, found), (loop, answer) = _best(runs, job, lambda name=reference: bare.run(name))
         check(name, found)
         check(name, answer)
-        rows[name] = Row(name, BARS[name] / ours, BARS[name] / loop, None, found[0], found[1], ours, _peak_mb())
+        rows[name] = Row(name, BARS[name] / ours, BARS[name] / loop, None, found[0], found[1], ours, peak_mb())
     for name, row in rows.items():
         yield _with_vectorbt(row, first, second) if with_vectorbt and name != "Python" else row
 

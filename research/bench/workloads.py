@@ -1,8 +1,8 @@
 """Three workloads with known answers, agreed on by three independent programs.
 
-Rule of all three: at each bar's close compare SMA(fast) with SMA(slow) once `slow` bars are known; fast above slow wants 100 shares,
-otherwise none; the order fills at that instrument's next bar open; commission 1 bp of the notional on every fill; no slippage, no volume cap,
-no tick rounding. The last bar's order stays unfilled.
+Rule of all three: at each bar's close compare SMA(fast) with SMA(slow) once `slow` bars are known; fast above slow wants
+100 shares, otherwise none; the order fills at that instrument's next bar open; commission 1 bp of the notional on every
+fill; no slippage, no volume cap, no tick rounding. The last bar's order stays unfilled.
 
 W1  1 symbol, 1 000 000 one-minute bars, SMA 20/100, cash 1 000 000
 W2  100 symbols, 5 000 daily bars, SMA 20/100, shared cash 10 000 000
@@ -29,7 +29,7 @@ COLUMNS = ("open", "high", "low", "close", "volume")
 
 @dataclass(frozen=True)
 class Answer:
-    """What must come out: final equity in dollars (W3: the mean) and fills; `flows` cash flows may each be off by one micro-dollar."""
+    """Final equity in dollars (W3: the mean) and fills; each of `flows` cash flows may be off by one micro-dollar."""
 
     equity: float
     fills: int
@@ -96,7 +96,7 @@ def instruments(n: int) -> list[Instrument]:
 
 
 def settings(cash: float) -> Settings:
-    """Return the workloads' settings: 1 bp commission, no other cost, no volume cap, every risk limit at its default."""
+    """Return the workloads' settings: 1 bp commission, no other cost, no volume cap, risk limits at their defaults."""
     costs = Costs("bps", FEE_BPS, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0)
     return Settings(Account(cash), costs, Execution(latency_ns=0, volume_share=INFINITE))
 
