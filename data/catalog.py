@@ -120,7 +120,8 @@ class Catalog:
         with duckdb.connect() as connection:
             connection.execute("SET TimeZone = 'UTC'")
             for name in self.names():
-                self._add_views(connection, self.dataset(name))
+                if name in query:
+                    self._add_views(connection, self.dataset(name))
             try:
                 return connection.sql(query, params=parameters or []).to_arrow_table()
             except duckdb.Error as error:

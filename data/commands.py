@@ -70,10 +70,18 @@ def import_dataset(catalog: Catalog, name: str, importer: str, **options: Any) -
 
 def list_datasets(catalog: Catalog) -> list[dict[str, Any]]:
     """Return one row for each dataset in the catalogue, and for each bundled one that is not built yet."""
-    rows = [_row(catalog.manifest(name)) for name in catalog.names()]
+    rows = [_row_of(catalog, name) for name in catalog.names()]
     known = {row["dataset"] for row in rows}
     waiting = [{"dataset": name, "kind": "bundled, built at first use"} for name in BUNDLED if name not in known]
     return rows + waiting
+
+
+def _row_of(catalog: Catalog, name: str) -> dict[str, Any]:
+    """Return a dataset's row; a damaged one must not hide the others."""
+    try:
+        return _row(catalog.manifest(name))
+    except DataError as error:
+        return {"dataset": name, "kind": f"damaged: {error}"}
 
 
 def _row(manifest: Manifest) -> dict[str, Any]:

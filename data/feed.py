@@ -27,6 +27,7 @@ from .merge import add_slices, merge, rebatch
 from .prefetch import prefetch
 from .rows import Array
 from .selection import select
+from .writer import column
 
 FOREVER = 2**62
 
@@ -169,6 +170,17 @@ class Replay:
                 f"{names}: no rows between start and end; the data runs from {_iso(first)} to {_iso(last)} UTC"
             )
         return max(first, self.window.after), min(last, self.window.until)
+
+    def renames(self) -> dict[tuple[int, int], str]:
+        """Return the new ticker of each `RENAME` event, by its `ts_event` (ns UTC) and instrument number."""
+        found: dict[tuple[int, int], str] = {}
+        for dataset, numbers in zip(self.datasets, self.numbers, strict=True):
+            table = dataset.actions()
+            times = column(table, "ts_event")
+            for row, ts in zip(table.to_pylist(), times, strict=True):
+                if row["kind"] == "rename":
+                    found[int(ts), int(numbers[row["instrument"]])] = row["symbol"]
+        return found
 
     def describe(self) -> list[dict[str, Any]]:
         """Return what a run's manifest says of its data."""

@@ -69,6 +69,15 @@ def test_the_list_names_what_is_there_and_what_could_be(catalog):
     assert rows["synthetic-daily"] == {"dataset": "synthetic-daily", "kind": "bundled, built at first use"}
 
 
+def test_a_damaged_dataset_does_not_hide_the_others(own):
+    for name in ("sp500-index", "ohlcv-5"):
+        import_dataset(own, name, "bundled")
+    (own.storage.local / own.dataset("ohlcv-5").folder / "manifest.json").write_text("{}")
+    rows = {row["dataset"]: row for row in list_datasets(own)}
+    assert rows["ohlcv-5"]["kind"].startswith("damaged: ")
+    assert rows["sp500-index"]["rows"] == 8313
+
+
 def test_a_check_re_reads_the_rows_and_the_files(own):
     import_dataset(own, "ohlcv-5", "bundled")
     assert {finding.rule for finding in check_dataset(own, "ohlcv-5")} == {"splits", "jumps"}

@@ -93,6 +93,7 @@ def test_a_ticker_change_keeps_the_permanent_id(folder, own):
     rename = events[events["kind"] == RENAME]
     assert [utc(ts) for ts in rename["ts_event"]] == ["2020-03-05T05:00:00"]
     assert list(rename["instrument"]) == [0]
+    assert Replay(own, "mine").renames() == {(int(rename["ts_event"][0]), 0): "NEW"}
     assert [utc(ts) for ts in events["ts_event"][events["kind"] == DELIST]] == ["2020-03-10T04:00:00"]
     assert list(events["close"][(events["kind"] == BAR) & (events["instrument"] == 0)]) == [10.0] * 6
 
