@@ -12,6 +12,50 @@ import pytest
 SHORT = ("--start", "2008-06-02", "--end", "2008-12-31")
 KEYS = ["scenario", "run", "digest", "events", "orders", "fills", "final_equity", "seconds", "events_per_second"]
 COMMAND = [sys.executable, "-m", "lockstep.cli"]
+SHOCKED = """
+[data]
+dataset = "ohlcv-5"
+start = "2008-09-02"
+end = "2008-11-28"
+[strategy]
+use = "lockstep.strategies.sma_cross"
+parameters = { fast = 3, slow = 10 }
+[universe]
+members = [{ symbol = "AAPL", start = "2008-01-02", end = "2008-10-30" }, { symbol = "IBM", start = "2008-01-02" }]
+[[shocks]]
+kind = "gap"
+at = "2008-09-15"
+size = -0.1
+[[shocks]]
+kind = "volatility"
+start = "2008-09-22"
+end = "2008-10-10"
+factor = 1.5
+[[shocks]]
+kind = "flash_crash"
+at = "2008-10-14T18:00:00+00:00"
+duration = "3d"
+size = -0.2
+recovery = 0.7
+[[shocks]]
+kind = "correlation"
+start = "2008-10-20"
+end = "2008-10-24"
+[[shocks]]
+kind = "stale_feed"
+start = "2008-11-03"
+end = "2008-11-04"
+[[shocks]]
+kind = "missing"
+start = "2008-11-05"
+end = "2008-11-28"
+rate = 0.2
+[[shocks]]
+kind = "halt"
+start = "2008-11-10"
+end = "2008-11-11"
+symbols = ["IBM"]
+"""
 
 
 def test_a_run_leaves_a_folder_with_a_report_and_prints_a_table(lockstep, home):
@@ -240,6 +284,15 @@ def test_an_interruption_leaves_nothing(home):
     assert process.returncode == 130
     assert err == "lockstep: interrupted\n"
     assert list((home / "runs").iterdir()) == []
+
+
+def test_a_run_under_the_debugger_gives_the_same_digest(home):
+    (home / "all.toml").write_text(SHOCKED)
+    given = [*COMMAND, "backtest", "all.toml", "--json", "--no-report"]
+    found = [subprocess.run([*given, *more], capture_output=True, text=True, check=True) for more in ([], ["--debug"])]
+    compiled, interpreted = (json.loads(done.stdout) for done in found)
+    assert interpreted["digest"] == compiled["digest"]
+    assert interpreted["fills"] == compiled["fills"] > 0
 
 
 def test_on_a_terminal_progress_shows_the_rate(home):

@@ -20,13 +20,11 @@ NUMBER = 3
 
 
 @pytest.fixture(autouse=True)
-def clean_imports(monkeypatch):
-    before, path = set(sys.modules), list(sys.path)
+def clean_imports():
+    path = list(sys.path)
     yield
-    for name in set(sys.modules) - before:
-        if name in lookup._own or name.partition(".")[0] in lookup._own:
-            del sys.modules[name]
-    lookup._own.clear()
+    for name in [each for each in sys.modules if each.partition(".")[0] in lookup._own]:
+        del sys.modules[name]
     sys.path[:] = path
 
 
