@@ -34,7 +34,9 @@ class Action(IntEnum):
 
 
 _A = {action.name: int(action) for action in Action}
-_MARKET, _LIMIT, _STOP, _STOP_LIMIT, _TRAILING = (_A[x] for x in ("MARKET", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP"))
+_MARKET, _LIMIT, _STOP, _STOP_LIMIT, _TRAILING = (
+    _A[x] for x in ("MARKET", "LIMIT", "STOP", "STOP_LIMIT", "TRAILING_STOP")
+)
 _BRACKET, _OCO, _TARGET, _CANCEL, _CANCEL_ALL = (_A[x] for x in ("BRACKET", "OCO", "TARGET", "CANCEL", "CANCEL_ALL"))
 _REPLACE, _BEGIN, _END, _RECORD, _LOTS = (_A[x] for x in ("REPLACE", "BEGIN_GROUP", "END_GROUP", "RECORD", "LOTS_FOR"))
 
@@ -90,7 +92,7 @@ def quiet_until(world_address: int, events: int, start: int, stop: int) -> int:
     Until then nothing fills and no order event arises, whatever else these events do to the account.
     """
     world = world_at(world_address, 0)
-    if world.phase != BEGIN or world.waits != 0 or world.n_dividends != 0:
+    if world.phase != BEGIN or world.waits != 0 or world.n_dividends != 0 or world.n_waiting != 0:
         return start
     j = start
     while j < stop:
@@ -110,5 +112,3 @@ def open_order(world_address: int, k: int) -> int:
     """Return the slot of the k-th open order, oldest first, or -1."""
     world = world_at(world_address, 0)
     return np.int64(open_slot(world, k).slot) if k < world.n_open else np.int64(-1)
-
-

@@ -58,21 +58,28 @@ def address(array: NDArray[Any]) -> int:
     return int(array.ctypes.data)
 
 
-class _Row(np.record):
-    """A record whose fields come before numpy's own attributes: an event has `flags` and `size`."""
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in _NUMPYS and name in super().__getattribute__("dtype").fields:
-            return self[name]
-        return super().__getattribute__(name)
-
-
-_NUMPYS = frozenset(dir(np.record)) - {"dtype"}
+def _row(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype with rows that know where they lie and whose fields hide numpy's attributes."""
+    assert dtype.fields is not None
+    body: dict[str, Any] = {"__getattribute__": object.__getattribute__, "__setattr__": object.__setattr__}
+    for name, field in dtype.fields.items():
+        body[name] = _nested(_row(field[0]), field[1]) if field[0].fields else _attribute(field[0], field[1])
+    return np.dtype((type("Row", (np.record,), body), dtype))
 
 
-def _record(where: int, dtype: np.dtype[Any]) -> Any:
-    block = (ctypes.c_char * dtype.itemsize).from_address(where)
-    return np.frombuffer(block, np.dtype((_Row, dtype)))[0]
+def _attribute(dtype: np.dtype[Any], offset: int) -> property:
+    get, put = np.void.getfield, np.void.setfield
+    return property(lambda row: get(row, dtype, offset), lambda row, value: put(row, value, dtype, offset))
+
+
+def _nested(row: np.dtype[Any], offset: int) -> property:
+    return property(lambda outer: _at(outer.address_ + offset, row))
+
+
+def _at(where: int, row: np.dtype[Any]) -> Any:
+    found = np.frombuffer((ctypes.c_char * row.itemsize).from_address(where), row)[0]
+    found.address_ = where
+    return found
 
 
 def table(dtype: np.dtype[Any], header: np.dtype[Any], field: str) -> Any:
@@ -84,11 +91,9 @@ def table(dtype: np.dtype[Any], header: np.dtype[Any], field: str) -> Any:
     assert header.fields is not None
     place = header.fields[field][1]
 
-    def interpreted(base: Any, index: int) -> Any:
-        return _record(int(base.__array_interface__["data"][0]) + int(base[field]) + int(index) * itemsize, dtype)
-
     if INTERPRETED:
-        return interpreted
+        row = _row(dtype)
+        return lambda base, index: _at(base.address_ + int(getattr(base, field)) + int(index) * itemsize, row)
     record = record_type(dtype)
 
     @intrinsic
@@ -109,11 +114,9 @@ def at(dtype: np.dtype[Any]) -> Any:
     """Return ``f(address, index)``: row `index` of the table of `dtype` at an address."""
     itemsize = dtype.itemsize
 
-    def interpreted(where: int, index: int) -> Any:
-        return _record(int(where) + int(index) * itemsize, dtype)
-
     if INTERPRETED:
-        return interpreted
+        row = _row(dtype)
+        return lambda where, index: _at(int(where) + int(index) * itemsize, row)
     record = record_type(dtype)
 
     @intrinsic
@@ -162,7 +165,8 @@ def _address_compiled(typing: Any, record: Any) -> Any:
 
 
 def _address_interpreted(record: Any) -> int:
-    return int(record.__array_interface__["data"][0])
+    address: int = record.address_
+    return address
 
 
 call: Any = _call_interpreted if INTERPRETED else _call_compiled

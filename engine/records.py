@@ -31,7 +31,7 @@ WORLD = np.dtype(
         *_ints("off_positions", "off_orders", "off_free", "off_open", "off_proposed", "off_outbox"),
         *_ints("off_sleeves", "off_books", "off_dividends", "off_series"),
         *_ints("n_instruments", "n_slots", "n_sleeves", "n_dividends"),
-        *_ints("n_free", "n_open", "n_proposed", "n_outbox", "n_targets", "n_series", "n_lost", "busy"),
+        *_ints("n_free", "n_open", "n_proposed", "n_outbox", "n_targets", "n_series", "n_lost", "n_waiting", "busy"),
         *_ints("cash", "equity", "receivable", "initial_cash"),
         *_ints("realised", "fees", "dividends", "borrow", "interest", "other"),
         *_ints("session", "session_equity", "loss_floor", "roll", "loss_halt", "kill", "track"),

@@ -1,16 +1,17 @@
 """The one step: what every event does to the world, in the same order, wherever it comes from.
 
 1. BEGIN: the simulated broker matches the event against its resting orders and queues order events.
-2. UPDATES: queued order events (and, live, order events themselves) are applied; `on_order` of the order's strategy follows each.
+2. UPDATES: queued order events (and, live, order events themselves) are applied; `on_order` of the order's strategy
+   follows each.
 3. APPLY: the event changes marks, positions, status.
 4. CALLBACK: the strategies are called, sleeve by sleeve.
 5. SETTLE: the risk stage judges what they proposed; approved orders go to the broker.
 6. SLICE: if everything for this time is in, `on_slice` of each sleeve; targets are netted, judged, sent.
 7. MARK: the daily loss is checked, the equity mark enters the digest and the log, a session that has ended is rolled.
 
-The step can pause between any two callbacks: a plain-Python callback, or orders for an external broker, hand control to the
-caller (`world.waits`), who calls again to go on. A compiled strategy alone on its account handles quiet bars in `engine/spin.py`,
-which does exactly what these phases would do for them.
+The step can pause between any two callbacks: a plain-Python callback, or orders for an external broker, hand control
+to the caller (`world.waits`), who calls again to go on. A compiled strategy alone on its account handles quiet bars
+in `engine/spin.py`, which does exactly what these phases would do for them.
 """
 
 from typing import Any
@@ -141,7 +142,7 @@ def _updates(world: Any, broker: Any, table: int, out: Any, event: Any) -> bool:
         k = apply_update(world, out, row.event, row.note)
         if k >= 0 and not _call(world, table, k, ON_ORDER, row.event):
             return False
-    broker.n_queue = 0
+    broker.n_queue, world.n_waiting = 0, 0
     return True
 
 
@@ -202,6 +203,7 @@ def _settle(world: Any, broker: Any, out: Any) -> bool:
         world.waits = WAITS_BROKER
         return False
     take(world, broker)
+    world.n_waiting = broker.n_queue
     return True
 
 
@@ -279,7 +281,8 @@ def advance(world: Any, broker: Any, event: Any, table: int, out: Any) -> bool:
 def drive(world_at_: int, broker_at_: int, events: int, start: int, stop: int, table: int, out_at: int) -> int:
     """Take the world through events start to stop - 1; return the index of the first event that is not done.
 
-    Returns early where `world.waits` or `world.error` is set or a log is full. All arguments but the indices are addresses.
+    Returns early where `world.waits` or `world.error` is set or a log is full. All arguments but the indices are
+    addresses.
     """
     world, broker, out = world_at(world_at_, 0), broker_at(broker_at_, 0), output_at(out_at, 0)
     spin = _callback(table, SPIN).where if world.n_sleeves == 1 else 0
@@ -288,7 +291,7 @@ def drive(world_at_: int, broker_at_: int, events: int, start: int, stop: int, t
         if world.phase == BEGIN:
             if out.full:
                 break
-            if spin > 0:
+            if spin > 0 and world.n_waiting == 0:
                 world.cursor = j
                 world.queue = stop
                 call(spin, world_at_, events, out_at)

@@ -1,4 +1,4 @@
-"""Several strategies on one account: netting, crosses, attribution. Sleeve 0 has 60 % of a million dollars, sleeve 1 40 %."""
+"""Several strategies on one account. Sleeve 0 has 60 % of a million dollars, sleeve 1 40 %."""
 
 from dataclasses import replace
 
