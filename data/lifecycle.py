@@ -26,19 +26,18 @@ def action_events(table: pa.Table, numbers: Array, delay: int) -> Events:
     delay : int
         The instrument's feed delay (ns): an action takes its place among the rows as they become known.
     """
-    keep = numbers[column(table, "instrument")] >= 0
-    table = table.filter(pa.array(keep))
     kinds = np.array([int(KINDS[kind]) for kind in table.column("kind").to_pylist()], np.int16)
     events = empty(table.num_rows)
     events["ts_event"] = column(table, "ts_event")
     events["ts_available"] = events["ts_event"] + delay
-    events["sequence"] = np.arange(len(events))
     events["instrument"] = numbers[column(table, "instrument")]
     events["kind"] = kinds
     _fill(events, kinds == SPLIT, table, ("numerator", "denominator"))
     _fill(events, kinds == DIVIDEND, table, ("pay_ts", "amount"))
     _fill(events, kinds == DELIST, table, ("terminal",))
-    return events
+    kept = events[events["instrument"] >= 0]
+    kept["sequence"] = np.arange(len(kept))
+    return kept
 
 
 def _fill(events: Events, where: Array, table: pa.Table, fields: tuple[str, ...]) -> None:

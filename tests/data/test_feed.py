@@ -1,6 +1,8 @@
 """The contract of replay: one order, whatever the batches, files, requests or threads were."""
 
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -275,6 +277,18 @@ def test_the_prefetching_thread_ends_with_its_reader(market):
     feed.close()
     gc.collect()
     assert not any(thread.name == "lockstep-prefetch" for thread in threading.enumerate())
+
+
+def test_a_replay_starts_without_pandas(catalog):
+    """It costs half a second, a quarter of what a first result may take."""
+    code = """
+import sys
+from lockstep.data.catalog import Catalog
+from lockstep.data.feed import Replay
+print(sum(map(len, Replay(Catalog(sys.argv[1]), "ohlcv-5"))), "pandas" in sys.modules, "duckdb" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, str(catalog.storage.local)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "15524 False False\n"
 
 
 def test_unknown_symbols_are_refused_with_the_nearest(market):
