@@ -30,10 +30,6 @@ class FlatRecord(types.Record):  # type: ignore[misc]
     def can_convert_to(self, typingctx: Any, other: Any) -> None:
         """Refuse every conversion."""
 
-    def __repr__(self) -> str:
-        # Compiled kernels are kept by the text of their types: numba's own record must not read alike.
-        return f"Flat{super().__repr__()}"
-
 
 register_default(FlatRecord)(RecordModel)
 
@@ -47,9 +43,10 @@ def _flat(record: Any) -> FlatRecord:
     fields = []
     for name, field in record.fields.items():
         kind = _flat(field.type) if isinstance(field.type, types.Record) else field.type
-        fields.append(
-            (name, {"type": kind, "offset": field.offset, "alignment": field.alignment, "title": field.title})
-        )
+        # The title keeps numba's own record of the same fields from being taken for this one, and from reading alike
+        # where compiled kernels are kept by the text of their types.
+        about = {"type": kind, "offset": field.offset, "alignment": field.alignment, "title": f"flat {name}"}
+        fields.append((name, about))
     return FlatRecord(fields, record.size, record.aligned)
 
 
