@@ -169,7 +169,8 @@ class Replay:
             raise DataError(
                 f"{names}: no rows between start and end; the data runs from {_iso(first)} to {_iso(last)} UTC"
             )
-        return max(first, self.window.after), min(last, self.window.until)
+        # A session that closes just as the window opens is over.
+        return max(first, self.window.after + 1), min(last, self.window.until)
 
     def renames(self) -> dict[tuple[int, int], str]:
         """Return the new ticker of each `RENAME` event, by its `ts_event` (ns UTC) and instrument number."""

@@ -143,6 +143,20 @@ def test_dates_are_inclusive_days_of_the_exchange(market):
     assert list(events["nights"][events["kind"] == SESSION_CLOSE]) == [3, 1]
 
 
+def test_days_of_a_market_that_never_closes_end_at_midnight(own):
+    always = SyntheticMarket(symbols=2, sessions=6, pairs=0, step=30, splits=0, late=0, delisted=0, calendar="24/7")
+    write_synthetic(own, "synthetic-always", always, "daily")
+    events = read(own, "synthetic-always", start="2019-01-03", end="2019-01-04", actions=False)
+    told = [(int(e["kind"]), str(e["ts_event"].astype("datetime64[ns]").astype("datetime64[m]"))) for e in events]
+    assert told == [
+        *[(BAR, "2019-01-04T00:00")] * 2,
+        (SESSION_CLOSE, "2019-01-04T00:00"),
+        *[(BAR, "2019-01-05T00:00")] * 2,
+        (SESSION_CLOSE, "2019-01-05T00:00"),
+    ]
+    assert list(events["nights"][events["kind"] == SESSION_CLOSE]) == [1, 1]
+
+
 def test_instants_may_bound_a_replay(market):
     start, end = "2019-07-01T10:00:00-04:00", "2019-07-01T14:05:00Z"
     events = read(market, "synthetic-intraday", start=start, end=end)

@@ -133,6 +133,13 @@ def test_timers_delay_grace_and_labels_of_synthetic_data():
     assert feed.instruments[0].synthetic
 
 
+def test_only_generated_prices_may_lie_in_the_future():
+    ahead = bars(pd.DatetimeIndex(["2099-03-02", "2099-03-03"]))
+    with pytest.raises(DataError, match="times that lie in the past"):
+        FrameFeed(ahead, calendar="24/7")
+    assert len(FrameFeed(ahead, calendar="24/7", synthetic=True).events) == 5
+
+
 def test_instruments_of_ones_own():
     mine = [Instrument("B", "B", tick=1), Instrument("A", "A", tick=5)]
     feed = FrameFeed({"A": bars(), "B": bars()}, instruments=mine)
