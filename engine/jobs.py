@@ -17,7 +17,15 @@ from .events import BAR, CLOSE, MINUTE, Events
 
 TIMERS_PER_SLEEVE = 64
 BAR_COPY = np.dtype(
-    [("ts", "<i8"), ("ts_available", "<i8"), ("open", "<f8"), ("high", "<f8"), ("low", "<f8"), ("close", "<f8"), ("volume", "<f8")]
+    [
+        ("ts", "<i8"),
+        ("ts_available", "<i8"),
+        ("open", "<f8"),
+        ("high", "<f8"),
+        ("low", "<f8"),
+        ("close", "<f8"),
+        ("volume", "<f8"),
+    ]
 )
 """A bar as jobs see it: forward-adjusted, `ts` its close in ns UTC."""
 
@@ -109,22 +117,26 @@ class Memory:
 
     def absorb(self, events: Events, factors: NDArray[np.float64], split_factors: NDArray[np.float64]) -> None:
         """Add the bars and closes among `events`, which all share these adjustment factors."""
-        bars = events[(events["kind"] == BAR) | (events["kind"] == CLOSE)]
-        bars = bars[np.argsort(bars["instrument"], kind="stable")]
-        index = bars["instrument"]
-        copies = self._copy(bars, factors[index], split_factors[index])
+        chosen = np.flatnonzero((events["kind"] == BAR) | (events["kind"] == CLOSE))
+        index = events["instrument"][chosen]
+        order = np.argsort(index, kind="stable")
+        chosen, index = chosen[order], index[order]
         ends = np.append(np.flatnonzero(index[1:] != index[:-1]) + 1, len(index)) if len(index) else index
         for begin, end in zip(np.append(0, ends[:-1]), ends, strict=False):
-            self._tails[index[begin]].add(copies[begin:end])
+            i = int(index[begin])
+            rows = chosen[max(end - self.capacity, begin) : end]
+            self._tails[i].add(self.copy(events, rows, float(factors[i]), float(split_factors[i])))
 
     @staticmethod
-    def _copy(bars: Events, factor: Any, split_factor: Any) -> NDArray[Any]:
-        copy = np.zeros(len(bars), BAR_COPY)
-        copy["ts"], copy["ts_available"] = bars["ts_event"], bars["ts_available"]
-        closes = bars["kind"] == CLOSE
+    def copy(events: Events, rows: NDArray[np.intp], factor: float, split_factor: float) -> NDArray[Any]:
+        """Return `BAR_COPY` rows of some events of one instrument, which share these adjustment factors."""
+        # Column by column: numpy copies an event as slowly as all its overlapping fields together.
+        copy = np.zeros(len(rows), BAR_COPY)
+        copy["ts"], copy["ts_available"] = events["ts_event"][rows], events["ts_available"][rows]
+        closes, close = events["kind"][rows] == CLOSE, events["close"][rows]
         for name in ("open", "high", "low", "close"):
-            copy[name] = np.where(closes, bars["close"], bars[name]) * factor
-        copy["volume"] = np.where(closes, 0.0, bars["volume"] / split_factor)
+            copy[name] = np.where(closes, close, events[name][rows]) * factor
+        copy["volume"] = np.where(closes, 0.0, events["volume"][rows] / split_factor)
         return copy
 
     def last(self, instrument: int, n: int) -> NDArray[Any]:
@@ -196,5 +208,3 @@ class AsOf:
             inside = part["ts"] >= times[0] if len(times) else np.zeros(0, bool)
             prices[where[inside], column] = part["close"][inside]
         return times, prices
-
-

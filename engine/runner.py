@@ -132,6 +132,7 @@ class Runner:
         part = np.ascontiguousarray(batch[start:stop])
         positions = self.world.positions
         self._factors, self._split_factors = positions["factor"].copy(), positions["split_factor"].copy()
+        self._adjusts = bool((self._factors != 1.0).any() or (self._split_factors != 1.0).any())
         self._part, self._columns = part, None
         self._run(part, 0, len(part))
         self._memory.absorb(part, self._factors, self._split_factors)
@@ -311,7 +312,10 @@ class Runner:
         if i not in self._columns:
             part = self._part
             chosen = np.flatnonzero((part["instrument"] == i) & ((part["kind"] == BAR) | (part["kind"] == CLOSE)))
-            self._columns[i] = (chosen, Memory._copy(part[chosen], self._factors[i], self._split_factors[i]))
+            self._columns[i] = (
+                chosen,
+                Memory.copy(part, chosen, float(self._factors[i]), float(self._split_factors[i])),
+            )
         chosen, copies = self._columns[i]
         here = self._lazy_at if self._lazy_at >= 0 else self._eager_at
         seen = int(np.searchsorted(chosen, here, "right"))
@@ -325,26 +329,31 @@ class Runner:
         part = events[begin:end]
         kinds = part["kind"]
         wanted = (kinds == BAR) | (kinds == CLOSE)
-        whole = bool(wanted.all())
+        if wanted.all():
+            return self._bar_tuples(part, np.arange(len(part)))
         at = np.flatnonzero(wanted)
-        made = self._bar_tuples(part if whole else part[at]) if len(at) else []
-        if whole:
-            return made
         found: list[Any] = [None] * len(part)
-        for j, bar in zip(at.tolist(), made, strict=True):
+        for j, bar in zip(at.tolist(), self._bar_tuples(part, at), strict=True):
             found[j] = bar
         for j in np.flatnonzero((kinds == QUOTE) | (kinds == TRADE)).tolist():
             found[j] = self._tick(part[j])
         return found
 
-    def _bar_tuples(self, chosen: Events) -> list[Any]:
-        index = chosen["instrument"]
-        factor, split = self._factors[index], self._split_factors[index]
-        closes = chosen["kind"] == CLOSE
-        columns = [np.where(closes, chosen["close"], chosen[name]) * factor for name in _PRICES]
-        columns.append(np.where(closes, 0.0, chosen["volume"] / split))
-        symbols = [self.symbols[i] for i in index.tolist()]
-        return list(map(_BAR, zip(symbols, chosen["ts_event"].tolist(), *(c.tolist() for c in columns), strict=True)))
+    def _bar_tuples(self, part: Events, rows: NDArray[np.intp]) -> list[Any]:
+        index = part["instrument"][rows]
+        columns = [part[name][rows] for name in (*_PRICES, "volume")]
+        closes = part["kind"][rows] == CLOSE
+        if closes.any():
+            columns[:3] = [np.where(closes, columns[3], column) for column in columns[:3]]
+            columns[4] = np.where(closes, 0.0, columns[4])
+        if self._adjusts:
+            columns = [column * self._factors[index] for column in columns[:4]] + [
+                columns[4] / self._split_factors[index]
+            ]
+        symbols = map(self.symbols.__getitem__, index.tolist())
+        return list(
+            map(_BAR, zip(symbols, part["ts_event"][rows].tolist(), *(c.tolist() for c in columns), strict=True))
+        )
 
     def _tick(self, event: Any) -> Tick:
         i = int(event["instrument"])
