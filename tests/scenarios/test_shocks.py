@@ -3,10 +3,25 @@
 import numpy as np
 import pytest
 
-from lockstep.engine.events import BAR, CLOSE, DIVIDEND, EVENT, HALT, QUOTE, RESUME, SPLIT, TRADE, Flag, empty
+from lockstep.data.calendar import load_sessions
+from lockstep.engine.events import (
+    BAR,
+    CLOSE,
+    DIVIDEND,
+    EVENT,
+    HALT,
+    QUOTE,
+    RESUME,
+    SPLIT,
+    TRADE,
+    Flag,
+    empty,
+    mark_slices,
+)
+from lockstep.engine.instruments import Instrument
 from lockstep.scenarios.plan import make_plan
 from lockstep.scenarios.shock_kernels import LEVEL
-from lockstep.scenarios.stream import insert
+from lockstep.scenarios.stream import Market, Stage, apply, insert
 
 OHLC = ("open", "high", "low", "close")
 WINDOW = {"start": "2008-10-01", "end": "2008-10-20"}
@@ -287,3 +302,58 @@ def test_the_run_warns_of_each_shock(make, catalog):
     assert len(warnings) == len(shocks)
     assert warnings[0] == "Shock: all symbols 15% lower from 2008-10-06 on."
     assert warnings[2] == "Shock: AAPL, IBM halted from 2008-10-01 to 2008-10-20."
+
+
+def test_a_bar_that_closes_at_the_end_of_a_window_lies_inside(events):
+    closes = [str(ts.astype("datetime64[ns]"))[:19] + "+00:00" for ts in bars(events())["ts_event"][10:13]]
+    halted = bars(events({"kind": "halt", "start": closes[0], "end": closes[2]}))
+    assert len(bars(events())) - len(halted) == 2
+
+
+class TestStream:
+    """What every stage relies on."""
+
+    def market(self, grace=0):
+        instruments = tuple(Instrument(name, name, tick=50_000) for name in "AB")
+        return Market(instruments, load_sessions("XNYS", "2008-01-02", "2008-01-31"), 0, 100, 0, grace, 0)
+
+    def moments(self):
+        events = empty(4)
+        events["kind"], events["instrument"] = BAR, [0, 1, 0, 1]
+        events["ts_event"] = events["ts_available"] = [10, 10, 20, 20]
+        for field in OHLC:
+            events[field] = 10.02
+        return mark_slices(events)
+
+    def run(self, change, grace=0, rows=3):
+        return np.concatenate(list(apply([self.moments()], [Stage(change, "")], self.market(grace), rows)), dtype=EVENT)
+
+    def test_the_slice_moves_to_what_is_left_of_a_moment(self):
+        found = self.run(lambda events: events[events["instrument"] == 0])
+        assert found["flags"].tolist() == [Flag.SLICE_AFTER, Flag.SLICE_AFTER]
+
+    def test_with_a_grace_slices_are_events_and_stay_as_they_are(self):
+        found = self.run(lambda events: events[events["instrument"] == 0], grace=5)
+        assert found["flags"].tolist() == [0, 0]
+
+    def test_only_shocked_prices_are_put_on_the_tick(self):
+        def change(events):
+            events["flags"][events["instrument"] == 1] |= np.uint16(Flag.SHOCKED)
+            return events
+
+        assert self.run(change)["close"].tolist() == [10.02, 10.0, 10.02, 10.0]
+
+    def test_a_piece_may_vanish(self):
+        assert len(self.run(lambda events: events[events["ts_event"] > 10])) == 2
+        assert list(apply([self.moments()], [Stage(lambda events: events[:0], "")], self.market(), 9)) == []
+
+    def test_the_source_is_left_alone(self):
+        events = self.moments()
+        before = events.tobytes()
+
+        def change(piece):
+            piece["close"] = 1.0
+            return piece
+
+        list(apply([events], [Stage(change, "")], self.market(), 9))
+        assert events.tobytes() == before
