@@ -65,7 +65,7 @@ def read_bytes(path: Path) -> bytes:
         else:
             with path.open("rb") as stream:
                 content = _limited(stream, path)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, RuntimeError) as error:
         raise DataError(f"{path}: damaged or truncated {path.suffix[1:]} file ({error}); fetch it again") from error
     except PermissionError as error:
         raise DataError(f"{path}: may not be read ({error.strerror}); change its permissions") from error
