@@ -32,7 +32,7 @@ Sink = Callable[[dict[str, NDArray[Any]]], None]
 _PRICES = ("open", "high", "low", "close")
 _ADJUSTS = (SPLIT, DIVIDEND)
 _M64 = 2**64 - 1
-_STRETCH = 1024
+_STRETCH = 256
 _BAR = partial(tuple.__new__, Bar)
 
 
@@ -67,6 +67,7 @@ class Runner:
         self._where = address(world.block)
         self.symbols = tuple(i.symbol for i in world.instruments)
         self._python: dict[int, Any] = {}
+        self._events, self._events_at = np.zeros(0, EVENT), 0
         self._lazy_at, self._lazy_done, self._synced, self._lazy_which = -1, 0, False, ON_BAR
         self._jobs: dict[int, tuple[int, Job]] = {}
         self._pending: list[tuple[int, int, int, Mapping[str, Any]]] = []
@@ -199,7 +200,8 @@ class Runner:
         if not self._python:
             self._drive(events, start, stop)
             return
-        self._events, self._flags, where = events, events["flags"], address(events)
+        self._events, self._flags, self._events_at = events, events["flags"], address(events)
+        where = self._events_at
         phase, waits = self._field["phase"], self._field["waits"]
         for begin in range(start, stop, _STRETCH):
             j, end = begin, min(begin + _STRETCH, stop)
@@ -224,7 +226,7 @@ class Runner:
     ) -> int:
         """Drive the world until `stop`, emptying logs and calling Python where it waits for it."""
         j, words, waits, error = start, self._words, self._field["waits"], self._field["error"]
-        where, output = address(events), self.output
+        where, output = self._events_at if events is self._events else address(events), self.output
         while j < stop or words[waits]:
             j = self.world.drive_at(where, j, stop, output, silent=silent)
             if output.words[0]:
@@ -292,7 +294,7 @@ class Runner:
         j, waits = self._lazy_at, self._field["waits"]
         self._follow(self._lazy_done, j)
         while True:
-            self.world.drive(self._events, j, j + 1, self.output)
+            self.world.drive_at(self._events_at, j, j + 1, self.output)
             at_slice = self._words[self._field["phase"]] == SLICES
             self._words[waits] = 0
             if at_slice or self._lazy_which == ON_BAR:
@@ -368,22 +370,20 @@ class Runner:
     def _call(self, events: Events, j: int, bar: Any) -> None:
         """Call the Python callback that the world waits for."""
         strategy = self._python[self._words[self._field["sleeve"]]]
-        phase, event = self._words[self._field["phase"]], events[j]
+        phase = self._words[self._field["phase"]]
         self._eager_at = j
         if phase == UPDATES:
             strategy.on_order(self._update())
         elif phase == SLICES:
-            strategy.on_slice(int(event["ts_available"]))
+            strategy.on_slice(int(events["ts_available"][j]))
+        elif phase == CALLBACKS and bar is not None:
+            (strategy.on_bar if type(bar) is Bar else strategy.on_tick)(bar)
         elif phase == CALLBACKS:
-            self._call_event(strategy, event, bar)
+            self._call_event(strategy, events[j])
 
-    def _call_event(self, strategy: Any, event: Any, bar: Any) -> None:
+    def _call_event(self, strategy: Any, event: Any) -> None:
         kind = int(event["kind"])
-        if kind in (BAR, CLOSE):
-            strategy.on_bar(bar)
-        elif kind in (QUOTE, TRADE):
-            strategy.on_tick(bar)
-        elif kind == HAND_OVER:
+        if kind == HAND_OVER:
             strategy.on_hand_over(self._handed)
         else:
             i = int(event["instrument"])
