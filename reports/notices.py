@@ -147,7 +147,7 @@ def _few(sessions: int) -> Notice | None:
 
 def _leaks(check: Any) -> Notice | None:
     if check is None:
-        return Notice("note", "Leak check", "Never checked: run the leak suite on this strategy before you trust it.")
+        return Notice("note", "Leak check", "Never checked: no proof yet that this strategy cannot see the future.")
     said = check if isinstance(check, str) else json.dumps(check, sort_keys=True)
     return Notice("note", "Leak check", said)
 
