@@ -28,7 +28,11 @@ from lockstep.engine.strategy import KernelStrategy
 from lockstep.engine.world import Sleeve, World
 
 SYMBOLS = ("A", "B", "C")
-INSTRUMENTS = [Instrument(symbol, symbol, sector="odd" if symbol == "B" else "even") for symbol in SYMBOLS]
+INSTRUMENTS = [
+    Instrument("A", "A", sector="even"),
+    Instrument("B", "B", tick=100, sector="odd"),
+    Instrument("C", "C", tick=50_000, sector="even"),
+]
 SESSION = 40
 BARS = 400
 
