@@ -7,7 +7,7 @@ asked for.
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "backtest", "run"]
+__all__ = ["Result", "__version__", "backtest", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -14,6 +16,7 @@ from lockstep.data.catalog import Catalog
 from lockstep.data.frames import FrameFeed
 from lockstep.engine.errors import ConfigError
 from lockstep.engine.settings import Costs
+from lockstep.engine.sweep import Sweep
 from lockstep.engine.world import Sleeve
 from lockstep.reports import RunFolder, attribution, render, statistics, trades
 from lockstep.scenarios import durations
@@ -138,7 +141,128 @@ def run(
     LockstepError
         If anything is wrong.
     """
-    sleeves = _sleeves(strategy, parameters or {})
+    given = _given(cash=cash, costs=costs, execution=execution, risk=risk, benchmark=benchmark, catalog=catalog)
+    plan = _plan(
+        _sleeves(strategy, parameters or {}), data, symbols, start, end, warmup, seed, name, shocks, frame, **given
+    )
+    return _result(plan, Source(plan.scenario))
+
+
+def sweep(
+    strategy: Any,
+    grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Any]],
+    data: Data,
+    *,
+    symbols: Sequence[str] | None = None,
+    start: Any = None,
+    end: Any = None,
+    warmup: int | str = "auto",
+    seed: int = 0,
+    shocks: Sequence[Mapping[str, Any]] = (),
+    cash: float | None = None,
+    costs: Table = None,
+    execution: Table = None,
+    risk: Table = None,
+    catalog: str | Path | Catalog | None = None,
+    **frame: Any,
+) -> pd.DataFrame:
+    """Run a compiled strategy under many sets of parameters, in one pass over the data.
+
+    Parameters
+    ----------
+    strategy : KernelStrategy or dotted name
+        What decides; it must not have jobs.
+    grid : mapping of name to values, or sequence of mappings
+        All combinations of the values, the last name changing fastest; or the sets themselves.
+    data, symbols, start, end, warmup, seed, shocks, cash, costs, execution, risk, catalog, **frame
+        As of `run`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each set, in the grid's order: its parameters, ``final_equity``, ``total_return``, ``sharpe`` (of session
+        returns, a year having as many sessions as the data's), ``max_drawdown``, ``orders``, ``fills``, ``refused``, ``fees``
+        (dollars) and ``digest``, the same as that of `run` with these parameters.
+
+    Raises
+    ------
+    LockstepError
+        If anything is wrong.
+    """
+    points = _points(grid)
+    sleeves = _longest_warm(strategy, points)
+    given = _given(cash=cash, costs=costs, execution=execution, risk=risk, catalog=catalog)
+    plan = _plan(sleeves, data, symbols, start, end, warmup, seed, "sweep", shocks, frame, **given)
+    worlds = Sweep(
+        plan.feed.instruments,
+        sleeves[0].strategy,
+        points,
+        plan.scenario.settings(),
+        trade_from=plan.window.trade_from,
+        seed=seed,
+    )
+    for batch in plan.stream():
+        worlds.feed(batch)
+    return _sweep_table(worlds, plan)
+
+
+def _longest_warm(strategy: Any, points: Sequence[Mapping[str, Any]]) -> tuple[Sleeve, ...]:
+    """Return the sleeve of the point that has to see most bars before it decides: all begin to trade when it does."""
+    if not points:
+        raise ConfigError("sweep(): the grid is empty; give at least one set of parameters")
+    sleeves = [_sleeves(strategy, point) for point in points]
+    return max(sleeves, key=lambda each: _warmup(each[0]))
+
+
+def _warmup(sleeve: Sleeve) -> int:
+    warmup = sleeve.strategy.warmup
+    return int(warmup(sleeve.parameters)) if callable(warmup) else int(warmup)
+
+
+def _points(grid: Any) -> list[dict[str, Any]]:
+    if isinstance(grid, Mapping):
+        return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    return [dict(point) for point in grid]
+
+
+def _sweep_table(worlds: Sweep, plan: Plan) -> pd.DataFrame:
+    found = worlds.results()
+    begin = float(worlds.template.header.initial_cash) / 1e6
+    _, equity = worlds.session_equity()
+    path = np.column_stack([np.full(len(found), begin), equity])
+    returns = path[:, 1:] / path[:, :-1] - 1.0
+    spread = returns.std(axis=1, ddof=1) if returns.shape[1] > 1 else np.full(len(found), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sharpe = returns.mean(axis=1) / spread * np.sqrt(plan.periods_per_year)
+    table = pd.DataFrame(worlds.grid)
+    table["final_equity"], table["total_return"] = found["equity"], found["equity"] / begin - 1.0
+    table["sharpe"] = np.where(spread > 0, sharpe, np.nan)
+    table["max_drawdown"] = (path / np.maximum.accumulate(path, axis=1) - 1.0).min(axis=1)
+    for column in ("orders", "fills", "refused", "fees", "digest"):
+        table[column] = found[column]
+    return table
+
+
+def _plan(
+    sleeves: tuple[Sleeve, ...],
+    data: Data,
+    symbols: Sequence[str] | None,
+    start: Any,
+    end: Any,
+    warmup: int | str,
+    seed: int,
+    name: str,
+    shocks: Sequence[Mapping[str, Any]],
+    frame: Mapping[str, Any],
+    *,
+    cash: float | None = None,
+    costs: Table = None,
+    execution: Table = None,
+    risk: Table = None,
+    benchmark: str | Mapping[str, Any] | None = None,
+    catalog: str | Path | Catalog | None = None,
+) -> Plan:
+    """Return the plan of what `run` and `sweep` are asked for."""
     tables = {
         "name": name,
         "seed": seed,
@@ -158,11 +282,9 @@ def run(
     if isinstance(data, str) or _are_names(data):
         if frame:
             raise ConfigError(f"run(): {next(iter(frame))!r} goes with DataFrames only; a dataset knows its own")
-        plan = make_plan(scenario, _catalog(catalog), sleeves=sleeves)
-    else:
-        waits = {f"{key}_ns": durations.nanoseconds(getattr(scenario.execution, key)) for key in ("delay", "grace")}
-        plan = make_frame_plan(scenario, FrameFeed(_chosen(data, symbols), **waits, **frame), sleeves)
-    return _result(plan, Source(scenario))
+        return make_plan(scenario, _catalog(catalog), sleeves=sleeves)
+    waits = {f"{key}_ns": durations.nanoseconds(getattr(scenario.execution, key)) for key in ("delay", "grace")}
+    return make_frame_plan(scenario, FrameFeed(_chosen(data, symbols), **waits, **frame), sleeves)
 
 
 def backtest(

@@ -74,15 +74,16 @@ class Sweep:
         settings: Settings | None = None,
         *,
         trade_from: int = -(2**62),
+        seed: int = 0,
     ) -> None:
         if not grid:
             raise ConfigError("The grid is empty: give at least one set of parameters")
-        if not strategy.is_kernel or strategy.jobs:
+        if not strategy.is_kernel or strategy.jobs or getattr(strategy, "timers", ()):
             raise ConfigError(
-                f"{strategy.name or strategy.__name__}: only compiled strategies without jobs can be swept; use run"
+                f"{strategy.name or strategy.__name__}: only compiled strategies without jobs and timers can be swept; use run"
             )
         self.grid = [strategy.resolve(parameters) for parameters in grid]
-        self.template = World(instruments, [Sleeve(strategy, grid[0])], settings, trade_from=trade_from)
+        self.template = World(instruments, [Sleeve(strategy, grid[0])], settings, trade_from=trade_from, seed=seed)
         self._lay_out(len(self.grid))
         self._fill(strategy)
         self._run = _callable(drive_many, 6)
