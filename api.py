@@ -180,9 +180,9 @@ def sweep(
     Returns
     -------
     DataFrame
-        A row for each set, in the grid's order: its parameters, ``final_equity``, ``total_return``, ``sharpe`` (of session
-        returns, a year having as many sessions as the data's), ``max_drawdown``, ``orders``, ``fills``, ``refused``, ``fees``
-        (dollars) and ``digest``, the same as that of `run` with these parameters.
+        A row for each set, in the grid's order: its parameters, ``final_equity``, ``total_return``, ``sharpe`` (of
+        session returns, a year having as many sessions as the data's), ``max_drawdown``, ``orders``, ``fills``,
+        ``refused``, ``fees`` (dollars) and ``digest``, the same as that of `run` with these parameters.
 
     Raises
     ------

@@ -3,10 +3,8 @@
 from enum import IntEnum
 from typing import Any
 
-import numpy as np
-
 from . import orders as o
-from .compile import kernel
+from .compile import int64, kernel
 from .events import BAR, CLOSE, SESSION_CLOSE
 from .step import BEGIN
 from .tables import event_at, open_slot, position, world_at
@@ -67,11 +65,11 @@ def act(world_address: int, action: int, instrument: int, quantity: int, a: floa
     if action == _TARGET:
         o.target(world, instrument, quantity)
     elif action == _CANCEL:
-        return np.int64(o.cancel(world, quantity))
+        return int64(o.cancel(world, quantity))
     elif action == _CANCEL_ALL:
         return o.cancel_all(world, instrument)
     elif action == _REPLACE:
-        return np.int64(o.replace(world, tif, quantity, a, b))
+        return int64(o.replace(world, tif, quantity, a, b))
     elif action == _BEGIN:
         return o.begin_group(world)
     elif action == _END:
@@ -104,11 +102,11 @@ def quiet_until(world_address: int, events: int, start: int, stop: int) -> int:
         elif event.kind != SESSION_CLOSE or world.n_open != 0:
             break
         j += 1
-    return np.int64(j)
+    return int64(j)
 
 
 @kernel
 def open_order(world_address: int, k: int) -> int:
     """Return the slot of the k-th open order, oldest first, or -1."""
     world = world_at(world_address, 0)
-    return np.int64(open_slot(world, k).slot) if k < world.n_open else np.int64(-1)
+    return int64(open_slot(world, k).slot) if k < world.n_open else int64(-1)

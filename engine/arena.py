@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config, from_dtype, types
-from numba.core.datamodel.models import RecordModel, register_default
+from numba import from_dtype, types
+from numba.core import config as numba_config
+from numba.core.datamodel import models
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+config: Any = numba_config
+numba_models: Any = models
 INTERPRETED: bool = bool(config.DISABLE_JIT)
 """Whether kernels run as plain Python (environment variable ``NUMBA_DISABLE_JIT=1``)."""
 
@@ -24,14 +27,14 @@ _WORD = ir.IntType(64)
 _functions: list[Callable[..., Any]] = []
 
 
-class FlatRecord(types.Record):  # type: ignore[misc]
+class FlatRecord(types.Record):
     """A record that stands for itself alone: numba would take one for another whose fields begin alike, and warn."""
 
     def can_convert_to(self, typingctx: Any, other: Any) -> None:
         """Refuse every conversion."""
 
 
-register_default(FlatRecord)(RecordModel)
+numba_models.register_default(FlatRecord)(numba_models.RecordModel)
 
 
 def record_type(dtype: np.dtype[Any]) -> FlatRecord:
@@ -40,7 +43,7 @@ def record_type(dtype: np.dtype[Any]) -> FlatRecord:
 
 
 def _flat(record: Any) -> FlatRecord:
-    fields = []
+    fields: list[Any] = []
     for name, field in record.fields.items():
         kind = _flat(field.type) if isinstance(field.type, types.Record) else field.type
         # The title keeps numba's own record of the same fields from being taken for this one, and from reading alike
@@ -74,7 +77,8 @@ def _nested(row: np.dtype[Any], offset: int) -> property:
 
 
 def _at(where: int, row: np.dtype[Any]) -> Any:
-    found = np.frombuffer((ctypes.c_char * row.itemsize).from_address(where), row)[0]
+    block: Any = (ctypes.c_char * row.itemsize).from_address(where)
+    found = np.frombuffer(block, row)[0]
     found.address_ = where
     return found
 

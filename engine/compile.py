@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from numba.core import ccallback, registry, sigutils, types
 from numba.core import config as numba_config
 from numba.core.typeinfer import register_dispatcher
@@ -22,6 +23,8 @@ Signature = Any
 
 config: Any = numba_config
 CFunc: Any = ccallback.CFunc
+int64: Any = np.int64
+"""`numpy.int64` for kernels: in compiled code an int is one, which type checkers cannot know."""
 CPUDispatcher: Any = registry.CPUDispatcher
 unliteral: Any = types.unliteral
 normalize_signature: Any = sigutils.normalize_signature

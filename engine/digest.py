@@ -1,14 +1,14 @@
 """The digest: two 64-bit chains over all decisions, orders and fills, and over all equity marks.
 
-Each step is the round of xxHash64 (Y. Collet, https://github.com/Cyan4973/xxHash, doc/xxhash_spec.md, "lane round"). The chains are part of
-the state, so a snapshot carries them.
+Each step is the round of xxHash64 (Y. Collet, https://github.com/Cyan4973/xxHash, doc/xxhash_spec.md, "lane round").
+The chains are part of the state, so a snapshot carries them.
 """
 
 from typing import Any
 
 import numpy as np
 
-from .compile import kernel
+from .compile import int64, kernel
 
 _P1 = np.uint64(0x9E3779B185EBCA87)
 _P2 = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -32,12 +32,12 @@ def absorb(world: Any, a: int, b: int, c: int, d: int) -> None:
     """
     left = np.uint64(a) * _P1 ^ np.uint64(b) * _P3
     right = np.uint64(c) * _P4 + np.uint64(d) * _P5
-    world.digest = mix(mix(world.digest, np.int64(left)), np.int64(right))
+    world.digest = mix(mix(world.digest, int64(left)), int64(right))
 
 
 @kernel
 def absorb_mark(lane: Any, now: int, equity: int) -> Any:
-    """Return the chain of equity marks after one more: one multiplication a mark, as in FNV-1a, with the high bits folded back."""
+    """Return the chain of equity marks after one more: one multiplication, as in FNV-1a, the high bits folded back."""
     when = np.uint64(now)
     lane = (lane ^ np.uint64(equity) ^ ((when << _TURN) | (when >> _BACK))) * _P1
     return lane ^ (lane >> _FOLD)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from .errors import ConfigError
@@ -66,10 +67,12 @@ def canonical(instruments: Iterable[Instrument]) -> tuple[Instrument, ...]:
         If two share an id, or if they are priced in more than one currency.
     """
     ordered = tuple(sorted(instruments, key=lambda instrument: instrument.id))
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         if left.id == right.id:
             raise ConfigError(f"Instrument id {left.id!r} is given twice; ids must be unique")
     currencies = sorted({instrument.currency for instrument in ordered})
     if len(currencies) > 1:
-        raise ConfigError(f"Mixed currencies {currencies} on one account; there is no conversion yet: choose one currency")
+        raise ConfigError(
+            f"Mixed currencies {currencies} on one account; there is no conversion yet: choose one currency"
+        )
     return ordered

@@ -71,8 +71,9 @@ class Job:
     schedule : Schedule
         When it sees the world.
     function : callable
-        ``f(asof, parameters)`` → mapping of names of fields to values: fields of the strategy's own record take scalars, fields of its rows
-        take arrays with one value for each instrument. A plain-Python strategy gets the mapping in `on_hand_over`.
+        ``f(asof, parameters)`` → mapping of names of fields to values: fields of the strategy's own record take
+        scalars, fields of its rows take arrays with one value for each instrument. A plain-Python strategy gets the
+        mapping in `on_hand_over`.
     duration_ns : int
         How long it is declared to take; its result takes effect that much later.
     lookback : int
@@ -190,7 +191,8 @@ class AsOf:
             raise StrategyError(f"AsOf.bars: unknown symbol {symbol!r}; known: {', '.join(self.symbols)}")
         if n > self._memory.capacity:
             raise StrategyError(
-                f"AsOf.bars({symbol!r}, {n}): more than the declared lookback of {self._memory.capacity}; raise Job.lookback"
+                f"AsOf.bars({symbol!r}, {n}): more than the declared lookback of {self._memory.capacity}; "
+                "raise Job.lookback"
             )
         if until is None:
             return self._memory.last(self._index[symbol], n)
@@ -199,7 +201,10 @@ class AsOf:
         return found[max(len(found) - n, 0) :]
 
     def closes(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return ``(ts, prices)``: the last `n` times at which any bar closed, and closes of shape (n, symbols), NaN where a symbol has none."""
+        """Return ``(ts, prices)``: the last `n` times at which any bar closed, and closes of shape (n, symbols).
+
+        NaN where a symbol has none.
+        """
         parts = [self.bars(symbol, n) for symbol in self.symbols]
         times = np.unique(np.concatenate([part["ts"] for part in parts]))[-n:]
         prices = np.full((len(times), len(parts)), np.nan)

@@ -6,10 +6,8 @@ Always true, and checked by `imbalance`: ``equity = cash + receivable + Σ value
 
 from typing import Any
 
-import numpy as np
-
 from .codes import MONEY_FULL
-from .compile import kernel
+from .compile import int64, kernel
 from .money import is_money, mul_div, mul_down, notional, share_of
 from .tables import due, position
 
@@ -38,7 +36,7 @@ def receive(world: Any, amount: int) -> bool:
 @kernel
 def gross_value(world: Any) -> int:
     """Return the sum of all positions' absolute values."""
-    total = np.int64(0)
+    total = int64(0)
     for i in range(world.n_instruments):
         total += abs(position(world, i).value)
     return total
@@ -201,7 +199,7 @@ def split_position(world: Any, held: Any, numerator: int, denominator: int) -> i
 @kernel
 def imbalance(world: Any) -> int:
     """Return by how many micros the two identities of this page fail, summed; 0 for a sound ledger."""
-    value, basis = np.int64(0), np.int64(0)
+    value, basis = int64(0), int64(0)
     for i in range(world.n_instruments):
         held = position(world, i)
         value += held.value

@@ -1,11 +1,13 @@
 """Exact money: int64 micro-dollars, products in 128 bits, rounded half-even once per cash flow."""
 
+from typing import Any
+
 import numpy as np
 
-from .compile import kernel
+from .compile import int64, kernel
 
 MICROS = 1_000_000
-OVERFLOW = np.int64(-(2**63))
+OVERFLOW: Any = int64(-(2**63))
 """Returned where a result does not fit; no amount of money has this value."""
 
 LARGEST = 4 * 10**18
@@ -57,7 +59,7 @@ def _wide(a: int, b: int, divisor: int, rounding: int) -> int:
     nearest = rounding == _NEAREST and (twice > d or (twice == d and quotient & _ONE))
     if nearest or (rounding == _UP and remainder > np.uint64(0)):
         quotient += _ONE
-    return OVERFLOW if quotient >> np.uint64(63) else np.int64(quotient)
+    return OVERFLOW if quotient >> np.uint64(63) else int64(quotient)
 
 
 @kernel
@@ -117,7 +119,7 @@ def share_of(amount: int, part: int, whole: int) -> int:
 def to_micros(price: float) -> int:
     """Return a dollar price as micros, exact for six decimals below 2e9 dollars; 0 for NaN and beyond 64 bits."""
     micros = np.rint(price * 1e6)
-    return np.int64(micros) if abs(micros) < _SAFE else 0
+    return int64(micros) if abs(micros) < _SAFE else 0
 
 
 @kernel

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .codes import CLS, DAY, FIRST_FINAL, GTC, LIMIT, MARKET, STOP, STOP_LIMIT, TRAILING_STOP, Status
-from .compile import kernel
+from .compile import int64, kernel
 from .money import mul_div, to_micros
 from .tables import book, free_slot, open_slot, order_in, outbox, position, proposed_slot, series_row, sleeve_of
 
@@ -415,7 +415,7 @@ def lots_for(world: Any, instrument: int, dollars: float) -> int:
     held = position(world, instrument)
     if held.mark <= 0 or not abs(dollars) < 1e12:
         return 0
-    return np.int64(dollars * 1e6 * held.lots / held.mark)
+    return int64(dollars * 1e6 * held.lots / held.mark)
 
 
 __all__ = [

@@ -41,7 +41,7 @@ class Output:
             self.header[f"{name}_room"] = -1 if quiet else rows
         self.header.equity_every_slice = equity_every_slice and not quiet
         self.header.broker = address(world.broker_block)
-        self.words = memoryview(self._keep).cast("B").cast("q")
+        self.words = memoryview(self._keep.data).cast("B").cast("q")
         self.at = int(self.header.__array_interface__["data"][0])
 
     def take(self) -> dict[str, NDArray[Any]]:

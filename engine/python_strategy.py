@@ -95,9 +95,10 @@ class _Declaration(type):
 class Strategy(metaclass=_Declaration):
     """Base of strategies in plain Python.
 
-    Subclasses define any of ``on_bar(bar)``, ``on_tick(tick)``, ``on_slice(ts)``, ``on_order(update)``, ``on_timer(notice)``,
-    ``on_hand_over(result)``, ``on_status(notice)`` and ``start()``. Parameters are attributes. Quantities are lots (shares, unless the
-    instrument trades in fractions), signed; prices given to orders are raw dollars a share.
+    Subclasses define any of ``on_bar(bar)``, ``on_tick(tick)``, ``on_slice(ts)``, ``on_order(update)``,
+    ``on_timer(notice)``, ``on_hand_over(result)``, ``on_status(notice)`` and ``start()``. Parameters are attributes.
+    Quantities are lots (shares, unless the instrument trades in fractions), signed; prices given to orders are raw
+    dollars a share.
 
     Attributes declared by the class
     --------------------------------
@@ -184,7 +185,9 @@ class Strategy(metaclass=_Declaration):
         return self._desk.act(Action.LOTS_FOR, symbol, 0, dollars, proposes=False)
 
     def history(self, symbol: str, n: int, column: str = "close") -> NDArray[np.float64]:
-        """Return a copy of the last `n` values of a column up to and with this bar, oldest first; fewer where there are fewer.
+        """Return a copy of the last `n` values of a column up to and with this bar, oldest first.
+
+        Fewer where there are fewer.
 
         Parameters
         ----------
@@ -270,7 +273,8 @@ class Desk:
         self._words = memoryview(world.block).cast("B").cast("q")
         self._floats = memoryview(world.block).cast("B").cast("d")
         header, row = r.WORLD.fields, r.POSITION.fields
-        assert header is not None and row is not None
+        assert header is not None
+        assert row is not None
         self._at = {name: header[name][1] // 8 for name in ("now", "cash", "equity")}
         self._row, self._rows = r.POSITION.itemsize // 8, world._offsets["off_positions"] // 8
         self._column = {name: row[name][1] // 8 for name in ("quantity", "mark", "factor")}

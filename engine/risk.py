@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .codes import CLS, LIMIT, MARKET, OPG, STOP, STOP_LIMIT, TRAILING_STOP, Reason, Status
-from .compile import kernel
+from .compile import int64, kernel
 from .digest import absorb
 from .events import SECOND
 from .logs import log_decision, log_lost, log_order
@@ -168,7 +168,7 @@ def _increase(world: Any, order: Any, held: Any, already: int, size: int) -> int
     if in_sector:
         room = (limits.max_sector * equity - sector) / mark - already
         allowed = _bound(world, allowed, room, _SECTOR, limits.max_sector, (sector + after) / equity)
-    return size if allowed >= size else np.int64(np.floor(allowed))
+    return size if allowed >= size else int64(np.floor(allowed))
 
 
 @kernel
@@ -247,7 +247,7 @@ def _sort(world: Any) -> None:
             end += 1
         for k in range(begin, end):
             member = order_in(world, proposed_slot(world, k).slot)
-            member.reserved = ((1 - reduces) << 60) + (np.int64(first.instrument) << 28) + begin
+            member.reserved = ((1 - reduces) << 60) + (int64(first.instrument) << 28) + begin
         begin = end
     for k in range(1, n):
         slot = proposed_slot(world, k).slot
@@ -395,7 +395,7 @@ def _settle_group(world: Any, out: Any, begin: int, end: int) -> None:
         if part == 0:
             _refuse(world, out, order, asked)
             continue
-        order.quantity = mul_down(abs(asked), part, whole) * np.int64(np.sign(asked))
+        order.quantity = mul_down(abs(asked), part, whole) * int64(np.sign(asked))
         _approve(world, out, order, asked)
 
 
@@ -432,7 +432,7 @@ def start_session(world: Any) -> None:
     """Begin a session: its loss is counted from now, and a halt of new risk ends."""
     world.session_equity, world.loss_halt = world.equity, 0
     floor = (1.0 - world.limits.max_daily_loss) * world.equity
-    world.loss_floor = np.int64(np.ceil(floor)) if abs(floor) < 9e18 else np.int64(-(2**62))
+    world.loss_floor = int64(np.ceil(floor)) if abs(floor) < 9e18 else int64(-(2**62))
 
 
 @kernel

@@ -1,9 +1,11 @@
-"""The loop around the step: it feeds batches to a world, calls plain-Python strategies, runs jobs, and passes the logs on.
+"""The loop around the step: it feeds a world, calls plain-Python strategies, runs jobs, passes the logs on.
 
-1. `feed` cuts a batch where a hand-over falls due, where a job is due, and where prices begin to be adjusted differently.
+1. `feed` cuts a batch where a hand-over falls due, where a job is due, and where prices begin to be adjusted
+   differently.
 2. A segment of compiled strategies goes through `World.drive` at once.
-3. For a plain-Python strategy alone on its account, quiet stretches (`actions.quiet_until`) are walked in Python: nothing can fill there, so the
-   world may follow later. It catches up before anything reads or changes it. The order of everything is the same as if it had gone along.
+3. For a plain-Python strategy alone on its account, quiet stretches (`actions.quiet_until`) are walked in Python:
+   nothing can fill there, so the world may follow later. It catches up before anything reads or changes it. The order
+   of everything is the same as if it had gone along.
 4. Otherwise the world pauses at each Python callback, which is then called, and goes on.
 """
 
@@ -60,7 +62,7 @@ class Runner:
     def __init__(self, world: World, sink: Sink = _discard, *, every_slice: bool = True, rows: int = 65_536) -> None:
         self.world, self._sink = world, sink
         self.output = Output(world, rows, equity_every_slice=every_slice)
-        self._words = memoryview(world.block).cast("B").cast("q")
+        self._words = memoryview(world.block.data).cast("B").cast("q")
         fields = r.WORLD.fields
         assert fields is not None
         self._field = {name: fields[name][1] // 8 for name in ("phase", "waits", "sleeve", "queue", "n_open", "error")}
@@ -134,7 +136,8 @@ class Runner:
         positions = self.world.positions
         self._factors, self._split_factors = positions["factor"].copy(), positions["split_factor"].copy()
         self._adjusts = bool((self._factors != 1.0).any() or (self._split_factors != 1.0).any())
-        self._part, self._columns = part, None
+        self._part = part
+        self._columns: dict[int, tuple[NDArray[np.intp], NDArray[Any]]] = {}
         self._run(part, 0, len(part))
         self._memory.absorb(part, self._factors, self._split_factors)
         self._part = part[:0]
@@ -193,7 +196,7 @@ class Runner:
             self.world.rows(k)[name] = value
         else:
             raise StrategyError(
-                f"Job {job.name!r} handed over {name!r}, which is neither in the state nor in the rows of {strategy.name}"
+                f"Job {job.name!r} handed over {name!r}, expected a field of the state or rows of {strategy.name}"
             )
 
     def _run(self, events: Events, start: int, stop: int) -> None:
@@ -309,8 +312,6 @@ class Runner:
     def history(self, i: int, n: int, column: str) -> NDArray[np.float64]:
         """Return the last `n` values of a column of instrument i up to the event at hand."""
         assert self._memory is not None
-        if self._columns is None:
-            self._columns = {}
         if i not in self._columns:
             part = self._part
             chosen = np.flatnonzero((part["instrument"] == i) & ((part["kind"] == BAR) | (part["kind"] == CLOSE)))
@@ -401,7 +402,9 @@ class Runner:
         )  # fmt: skip
 
     def snapshot(self) -> bytes:
-        """Return everything that the run must go on from, between two batches: world, broker, remembered bars, results on their way.
+        """Return all that the run must go on from between two batches.
+
+        World and broker, remembered bars, results on their way.
 
         Raises
         ------
@@ -412,10 +415,10 @@ class Runner:
             lost = strategy.undeclared()
             if lost:
                 raise StrategyError(
-                    f"{type(strategy).__name__} keeps {', '.join(lost)} outside its declared state; declare them in `state`, "
-                    "or rebuild the run by replaying its events"
+                    f"{type(strategy).__name__} keeps {', '.join(lost)} outside its declared state; "
+                    "declare them in `state`, or rebuild the run by replaying its events"
                 )
-        arrays = {"world": np.frombuffer(self.world.snapshot(), np.uint8)}
+        arrays: dict[str, Any] = {"world": np.frombuffer(self.world.snapshot(), np.uint8)}
         for i, part in enumerate(self._memory.state() if self._memory else []):
             arrays[f"memory/{i}"] = part
         for n, (ts, timer, order, result) in enumerate(sorted(self._pending, key=lambda item: item[:3])):

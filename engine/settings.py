@@ -27,7 +27,8 @@ class Account:
     cash : float
         Dollars at the start.
     max_orders : int
-        Orders that may be open at once; a proposal above it is refused with `capacity`. 0: 64 and eight for each instrument.
+        Orders that may be open at once; a proposal above it is refused with `capacity`. 0: 64 and eight for each
+        instrument.
     """
 
     cash: float = 1_000_000.0

@@ -1,9 +1,10 @@
 """The entries of a compiled strategy: one for each callback, and the fast lane.
 
-The engine knows strategies only as addresses of functions that take a world, the strategy's own record and an event. The fast lane, `spin`,
-serves a strategy that is alone on its account: it takes quiet bars without leaving one loop, with the strategy's kernels
-inlined. A bar is quiet if no order of its instrument is open. For such a bar it does what the phases of `engine/step.py` would do,
-and hands over to them as soon as the strategy has proposed, cancelled or recorded anything.
+The engine knows strategies only as addresses of functions that take a world, the strategy's own record and an event.
+The fast lane, `spin`, serves a strategy that is alone on its account: it takes quiet bars without leaving one loop,
+with the strategy's kernels inlined. A bar is quiet if no order of its instrument is open. For such a bar it does what
+the phases of `engine/step.py` would do, and hands over to them as soon as the strategy has proposed, cancelled or
+recorded anything.
 """
 
 from collections.abc import Callable
@@ -72,7 +73,7 @@ def plain_entry(function: Any, me_at: Any) -> Any:
 
 
 def start_entry(function: Any, me_at: Any, rows: Any) -> Any:
-    """Return the entry that starts one instrument's row: ``f(me, row)``; its last argument is the instrument's index."""
+    """Return the entry that starts one instrument's row, ``f(me, row)``; its last argument is the instrument."""
 
     def enter(world_address: int, me_address: int, instrument: int) -> None:
         me = me_at(me_address, 0)
@@ -84,11 +85,11 @@ def start_entry(function: Any, me_at: Any, rows: Any) -> Any:
 def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
     """Return the fast lane of a strategy.
 
-    It takes its first index from ``world.cursor`` and its end from ``world.queue``, and leaves in ``world.cursor`` the index of the first
-    event that it has not finished; ``world.phase`` then says how far that event is.
+    It takes its first index from ``world.cursor`` and its end from ``world.queue``, and leaves in ``world.cursor``
+    the index of the first event that it has not finished; ``world.phase`` then says how far that event is.
 
-    Events that share kind, instrument and flags with the one before form a run, and what cannot change within a run is looked up once:
-    nothing trades there, so quantity and adjustment stay as they are.
+    Events that share kind, instrument and flags with the one before form a run, and what cannot change within a run
+    is looked up once: nothing trades there, so quantity and adjustment stay as they are.
     """
 
     def spin(world_address: int, events: int, out_address: int) -> None:

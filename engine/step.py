@@ -16,13 +16,11 @@ in `engine/spin.py`, which does exactly what these phases would do for them.
 
 from typing import Any
 
-import numpy as np
-
 from .arena import address_of, at, call
 from .broker.desk import change_status, close_session, observe, take
 from .broker.matching import match
 from .codes import QUEUE_FULL
-from .compile import kernel
+from .compile import int64, kernel
 from .digest import absorb_mark
 from .events import (
     BAR,
@@ -304,4 +302,4 @@ def drive(world_at_: int, broker_at_: int, events: int, start: int, stop: int, t
         if world.error:
             break
         j += 1
-    return np.int64(j)
+    return int64(j)

@@ -53,8 +53,9 @@ class KernelStrategy:
     on_bar, on_tick : kernel ``f(world, me, row, event)``
         A bar or close; a quote or trade. Prices are forward-adjusted. Reads only this event and its own state.
     on_slice, on_order, on_timer, on_hand_over, on_status : kernel ``f(world, me, event)``
-        Everything for a time is in; an order of its own changed; a timer; a job's result; a corporate action or change of status.
-        ``event.timer % TIMERS_PER_SLEEVE`` numbers a strategy's schedules, those of its jobs first, then its timers.
+        Everything for a time is in; an order of its own changed; a timer; a job's result; a corporate action or
+        change of status. ``event.timer % TIMERS_PER_SLEEVE`` numbers a strategy's schedules, those of its jobs first,
+        then its timers.
     warmup : callable
         From the parameters to the number of bars of each instrument that it must have seen before it decides.
     series : sequence of str

@@ -1,7 +1,7 @@
 """Many worlds over one pass of the events: the same strategy with many sets of parameters.
 
-Each world is a world of its own, with its own orders, ledger and digest; they share nothing but the events, which they take in tiles
-small enough to stay in the processor's cache.
+Each world is a world of its own, with its own orders, ledger and digest; they share nothing but the events, which
+they take in tiles small enough to stay in the processor's cache.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from . import records as r
 from .arena import address, allocate, at
-from .compile import kernel
+from .compile import int64, kernel
 from .digest import text
 from .errors import ConfigError, EngineError
 from .events import EVENT, SESSION_CLOSE, Events
@@ -35,7 +35,7 @@ _entry = at(WORLD_AT)
 
 @kernel
 def drive_many(worlds: int, n: int, events: int, stop: int, tile: int, table: int) -> int:
-    """Take n worlds through events 0 to stop - 1, `tile` at a time; return the first world that could not finish, or -1."""
+    """Take n worlds through events 0 to stop - 1, `tile` at a time; return the first that could not finish, or -1."""
     begin = 0
     while begin < stop:
         end = min(begin + tile, stop)
@@ -43,9 +43,9 @@ def drive_many(worlds: int, n: int, events: int, stop: int, tile: int, table: in
             entry = _entry(worlds, k)
             done = drive(entry.world, entry.broker, events, begin, end, table, entry.output)
             if done < end or world_at(entry.world, 0).error != 0 or output_at(entry.output, 0).full != 0:
-                return np.int64(k)
+                return int64(k)
         begin = end
-    return np.int64(-1)
+    return int64(-1)
 
 
 class Sweep:
@@ -80,7 +80,8 @@ class Sweep:
             raise ConfigError("The grid is empty: give at least one set of parameters")
         if not strategy.is_kernel or strategy.jobs or getattr(strategy, "timers", ()):
             raise ConfigError(
-                f"{strategy.name or strategy.__name__}: only compiled strategies without jobs and timers can be swept; use run"
+                f"{strategy.name or strategy.__name__}: only compiled strategies without jobs and timers can be swept; "
+                "use run"
             )
         self.grid = [strategy.resolve(parameters) for parameters in grid]
         self.template = World(instruments, [Sleeve(strategy, grid[0])], settings, trade_from=trade_from, seed=seed)
@@ -134,7 +135,8 @@ class Sweep:
         stuck = int(self._run(address(self._worlds), n, address(batch), len(batch), TILE, address(self.template.table)))
         if stuck >= 0:
             raise EngineError(
-                f"World {stuck} of the sweep, {self.grid[stuck]}, could not go on: its broker's queue overflowed; raise account.max_orders"
+                f"World {stuck} of the sweep, {self.grid[stuck]}, could not go on: its broker's queue overflowed; "
+                "raise account.max_orders"
             )
         if rows:
             self.sessions.append(equity[:, : int(self._outputs["equity_n"][0])].copy())

@@ -30,6 +30,10 @@ from .tables import world_at
 _COMMISSIONS = {"none": 0, "bps": 1, "per_share": 2}
 
 
+_kept: list[Any] = []
+"""Compiled functions whose addresses are in use."""
+
+
 @cache
 def _callable(function: Any, n_arguments: int) -> Any:
     """Return a function of addresses that runs a kernel of int64 arguments and result."""
@@ -37,7 +41,7 @@ def _callable(function: Any, n_arguments: int) -> Any:
         return _quiet(function)
     compiled = callback(types.int64(*[types.int64] * n_arguments))(function.py_func)
     call = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * n_arguments)(compiled.address)
-    call.keep = compiled
+    _kept.append(compiled)
     return call
 
 
@@ -50,7 +54,7 @@ def _callable_act(function: Any) -> Any:
     compiled = callback(whole(whole, whole, whole, whole, real, real, real, whole))(function.py_func)
     word, price = ctypes.c_int64, ctypes.c_double
     call = ctypes.CFUNCTYPE(word, word, word, word, word, price, price, price, word)(compiled.address)
-    call.keep = compiled
+    _kept.append(compiled)
     return call
 
 
@@ -356,7 +360,8 @@ class World:
         size = len(self.block)
         if len(snapshot) != size + len(self.broker_block):
             raise EngineError(
-                f"Snapshot has {len(snapshot)} bytes, expected {size + len(self.broker_block)}: it belongs to another account"
+                f"Snapshot has {len(snapshot)} bytes, expected {size + len(self.broker_block)}: "
+                "it belongs to another account"
             )
         header = np.frombuffer(snapshot[: r.WORLD.itemsize], r.WORLD)[0]
         if header["schema"] != r.SCHEMA:
@@ -370,8 +375,9 @@ class World:
         """Take the world through events start to stop - 1; see `step.drive`."""
         if events.dtype != EVENT or not events.flags["C_CONTIGUOUS"] or not 0 <= start <= stop <= len(events):
             raise EngineError(
-                f"World.drive got {len(events)} rows of {events.dtype.itemsize} bytes from {start} to {stop}, expected a "
-                f"contiguous array of events.EVENT ({EVENT.itemsize} bytes) that holds them: build it with events.empty and events.join"
+                f"World.drive got {len(events)} rows of {events.dtype.itemsize} bytes from {start} to {stop}, expected "
+                f"a contiguous array of events.EVENT ({EVENT.itemsize} bytes) that holds them: "
+                "build it with events.empty and events.join"
             )
         return self.drive_at(address(events), start, stop, output)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compile import kernel
+from ..compile import int64, kernel
 from ..money import mul_div, mul_up, notional
 
 NONE, BPS, PER_SHARE = 0, 1, 2
@@ -15,7 +15,7 @@ _MILLION, _BILLION = 10**6, 10**9
 @kernel
 def _part(worth: int, fraction: float) -> int:
     """Return a fraction of an amount, the fraction taken to nine decimals and the product half-even."""
-    return mul_div(worth, np.int64(np.rint(fraction * _BILLION)), _BILLION)
+    return mul_div(worth, int64(np.rint(fraction * _BILLION)), _BILLION)
 
 
 @kernel
@@ -37,7 +37,7 @@ def regulatory(broker: Any, lots: int, quantity: int, price: int) -> int:
     """Return the SEC and TAF fees of a sale in micros, each rounded up to the cent; 0 for a purchase."""
     if quantity >= 0:
         return 0
-    rate = np.int64(np.rint(broker.sec_fee * _MILLION))
+    rate = int64(np.rint(broker.sec_fee * _MILLION))
     sec = mul_up(notional(-quantity, price, lots), rate, _MILLION * _MILLION * _CENT) * _CENT
     taf = mul_up(-quantity, broker.taf, lots * _CENT) * _CENT
     return sec + min(taf, broker.taf_maximum)

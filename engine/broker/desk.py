@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..codes import CLS, DAY, OPG, TRAILING_STOP, Reason, Update
-from ..compile import kernel
+from ..compile import int64, kernel
 from ..events import BAR, CLOSE, DELIST, HALT, RESUME, SPLIT
 from ..money import OVERFLOW, mul_div, mul_down
 from ..orders import CANCEL, SUBMIT
@@ -147,10 +147,10 @@ def _accrue(world: Any, broker: Any, event: Any) -> None:
         for i in range(world.n_instruments):
             value = position(world, i).value
             if value < 0:
-                _flow(broker, i, BORROW, np.int64(np.rint(-value * broker.borrow_rate * nights / 360.0)), event)
+                _flow(broker, i, BORROW, int64(np.rint(-value * broker.borrow_rate * nights / 360.0)), event)
     rate = broker.cash_rate if world.cash > 0 else broker.margin_rate
     if rate > 0.0:
-        _flow(broker, -1, INTEREST, np.int64(np.rint(world.cash * rate * nights / 360.0)), event)
+        _flow(broker, -1, INTEREST, int64(np.rint(world.cash * rate * nights / 360.0)), event)
 
 
 @kernel

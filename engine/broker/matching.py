@@ -26,7 +26,7 @@ from ..codes import (
     Reason,
     Trigger,
 )  # fmt: skip
-from ..compile import kernel
+from ..compile import int64, kernel
 from ..events import BAR, CLOSE, QUOTE, SESSION_FIRST, SESSION_LAST
 from ..money import notional, to_micros
 from ..tables import resting, venue
@@ -65,7 +65,7 @@ def _lots_within(share: float, volume: float, lots: int) -> int:
     if not volume > 0.0:
         return 0
     room = share * volume * lots
-    return _UNBOUNDED if room >= 4e18 else np.int64(np.floor(room))
+    return _UNBOUNDED if room >= 4e18 else int64(np.floor(room))
 
 
 @kernel
@@ -227,8 +227,8 @@ def _price(order: Any, tape: Any, where: int) -> int:
 def _on_tick(price: float, sign: int, tick: int) -> int:
     """Return the tick at a price, or the next worse one for who buys (sign > 0) or sells."""
     if sign > 0:
-        return np.int64(np.ceil(price / tick)) * tick
-    return np.int64(np.floor(price / tick)) * tick
+        return int64(np.ceil(price / tick)) * tick
+    return int64(np.floor(price / tick)) * tick
 
 
 @kernel
@@ -267,7 +267,7 @@ def _execute(broker: Any, place: Any, slot: int, where: int, quantity: int) -> N
     note.commission, note.regulatory, note.trigger = fee, levy, _trigger_code(tape, where)
     if price != base:
         cost = notional(abs(quantity), abs(price - base), place.lots)
-        note.spread = np.int64(np.rint(cost * (half / (half + push)))) if half + push > 0.0 else cost
+        note.spread = int64(np.rint(cost * (half / (half + push)))) if half + push > 0.0 else cost
         note.impact = cost - note.spread
     order.filled += quantity
     order.remaining -= quantity

@@ -1,8 +1,8 @@
 """Three workloads with known answers, agreed on by three independent programs.
 
-Rule of all three: at each bar's close compare SMA(fast) with SMA(slow) once `slow` bars are known; fast above slow wants
-100 shares, otherwise none; the order fills at that instrument's next bar open; commission 1 bp of the notional on every
-fill; no slippage, no volume cap, no tick rounding. The last bar's order stays unfilled.
+Rule of all three: at each bar's close compare SMA(fast) with SMA(slow) once `slow` bars are known; fast above slow
+wants 100 shares, otherwise none; the order fills at that instrument's next bar open; commission 1 bp of the notional
+on every fill; no slippage, no volume cap, no tick rounding. The last bar's order stays unfilled.
 
 W1  1 symbol, 1 000 000 one-minute bars, SMA 20/100, cash 1 000 000
 W2  100 symbols, 5 000 daily bars, SMA 20/100, shared cash 10 000 000
