@@ -47,15 +47,18 @@ row_of = rows(np.dtype(ROW, align=True))
 
 def estimate(asof: AsOf, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the weights as of now; symbols without a whole window of closes, or whose price stood still, get none."""
-    _ts, closes = asof.closes(parameters["window"] + 1)
-    whole = np.isfinite(closes).all(axis=0) & (len(closes) > parameters["window"]) & (np.ptp(closes, axis=0) > 0.0)
-    weights, volatility = np.zeros(len(asof.symbols)), np.nan
+    window, weights = parameters["window"], np.zeros(len(asof.symbols))
+    _ts, closes = asof.closes(window + 1)
+    if len(closes) <= window:
+        return {"weight": weights, "volatility": 0.0}
+    whole = np.isfinite(closes).all(axis=0) & (np.ptp(closes, axis=0) > 0.0)
+    covariance = np.zeros((0, 0))
     if whole.any():
         returns = np.diff(np.log(closes[:, whole]), axis=0)
         covariance = shrunk(np.cov(returns, rowvar=False, ddof=1).reshape(whole.sum(), -1), parameters["shrinkage"])
-        weights[whole] = least_variance(covariance, parameters["cap"])
-        volatility = float(np.sqrt(YEAR * weights[whole] @ covariance @ weights[whole]))
-    return {"weight": parameters["exposure"] * weights, "volatility": parameters["exposure"] * volatility}
+        weights[whole] = parameters["exposure"] * least_variance(covariance, parameters["cap"])
+    variance = weights[whole] @ covariance @ weights[whole]
+    return {"weight": weights, "volatility": float(np.sqrt(YEAR * variance))}
 
 
 def shrunk(covariance: Floats, shrinkage: float) -> Floats:
