@@ -163,7 +163,9 @@ class Runner:
             raise
         except Exception as error:
             raise StrategyError(f"Job {job.name!r} failed at {now} ns: {type(error).__name__}: {error}") from error
-        heapq.heappush(self._pending, (now + job.duration_ns, int(event["timer"]), len(self._pending), result))
+        # As arrays at once, since a snapshot gives them back so.
+        handed = {name: np.asarray(value) for name, value in result.items()}
+        heapq.heappush(self._pending, (now + job.duration_ns, int(event["timer"]), len(self._pending), handed))
 
     def _hand_over(self, batch: Events, j: int) -> None:
         """Let the earliest pending result take effect, as an event of its own before event j of the batch."""
