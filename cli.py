@@ -123,6 +123,7 @@ def _backtest(
     if report:
         from lockstep.reports import render
 
+        console.says("writing the report")
         render(result.path)
     return result
 
@@ -382,11 +383,19 @@ class _Console:
     def begins(self, plan: Any) -> None:
         self._window = (plan.window.replay_from, max(plan.window.last, plan.window.replay_from + 1))
         if self._bar is not None:
-            self._began = time.perf_counter()
-            self._task = self._bar.add_task(plan.scenario.name, total=1.0, rate=0.0)
+            self._task = self._bar.add_task(plan.scenario.name, total=1.0, rate=0.0, phase="")
+            self.says("preparing; new code is compiled once")
+
+    def says(self, phase: str) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, phase=phase)
 
     def progress(self, events: int, ts: int) -> None:
         if self._bar is not None:
+            if events == 0:
+                self._began = time.perf_counter()
+                self.says("")
+                return
             first, last = self._window
             rate = events / (time.perf_counter() - self._began)
             self._bar.update(self._task, completed=min(1.0, (ts - first) / (last - first)), rate=rate)
@@ -409,10 +418,10 @@ def _progress_bar() -> Any:
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Events a second."""
+        """What goes on, while events run their number a second."""
 
         def render(self, task: Any) -> Text:
-            return Text(f"{task.fields['rate']:,.0f} events/s")
+            return Text(task.fields["phase"] or f"{task.fields['rate']:,.0f} events/s")
 
     text = TextColumn("{task.description}")
     return Progress(text, BarColumn(), TaskProgressColumn(), Rate(), console=Console(stderr=True), transient=True)

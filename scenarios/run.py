@@ -22,7 +22,7 @@ from .schedules import timers
 from .tables import Columns
 
 Progress = Callable[[int, int], None]
-"""Called after each batch with the events done so far and the time reached, ns UTC."""
+"""Called before the first batch and after each with the events done so far and the time reached, ns UTC."""
 DIGITS = 12
 
 
@@ -91,6 +91,8 @@ def execute(
     benchmark = make_benchmark(plan)
     if benchmark is not None:
         benchmark.absorb(empty(0))  # compiled before the clock starts
+    if progress is not None:
+        progress(0, plan.window.replay_from)
     done, began = 0, clock()
     for batch in plan.stream():
         runner.feed(batch)

@@ -299,14 +299,16 @@ def test_on_a_terminal_progress_shows_the_rate(home):
     ours, theirs = pty.openpty()
     shown = b""
     with subprocess.Popen(
-        [*COMMAND, "backtest", "sma-cross", *SHORT, "--no-report"], stdin=theirs, stdout=theirs, stderr=theirs
+        [*COMMAND, "backtest", "sma-cross", *SHORT], stdin=theirs, stdout=theirs, stderr=theirs
     ) as process:
         os.close(theirs)
         while part := read(ours):
             shown += part
     os.close(ours)
     assert process.returncode == 0
+    assert b"preparing" in shown
     assert b"events/s" in shown
+    assert b"writing the report" in shown
     assert b"sma-cross" in shown
 
 
