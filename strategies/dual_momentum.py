@@ -65,7 +65,7 @@ class DualMomentum(Strategy):
         best = max(range(len(returns)), key=returns.__getitem__)
         self.record("best", returns[best])
         self.state.best, symbol = best if returns[best] > 0.0 else -1, self.symbols[best]
-        self.state.lots = self.position(symbol) or int(self.exposure * self.equity / self.mark(symbol))
+        self.state.lots = self.position(symbol) or self.lots_for(symbol, self.exposure * self.equity)
 
     def past_return(self, symbol: str) -> float:
         """Return a symbol's return over the lookback, the worst possible one where its history is shorter."""
