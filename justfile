@@ -58,7 +58,7 @@ setup LEVEL="dev":
     unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
     case "$1" in
         run) extras=samples; enough="run dev all" ;;
-        dev) extras=samples,research,dev; enough="dev all" ;;
+        dev) extras=samples,research,live,dev; enough="dev all" ;;
         all) extras=all; enough=all ;;
         *) echo "setup: unknown level '$1'; choose run, dev or all"; exit 2 ;;
     esac
@@ -90,6 +90,7 @@ setup LEVEL="dev":
     echo "setup: installing lockstep[$extras] into .venv from constraints.txt (once; a few minutes at most)"
     pip() { PYTHONWARNINGS=ignore .venv/bin/python -m pip --disable-pip-version-check "$@"; }
     pip install --quiet --constraint constraints.txt setuptools # builds the editable install, pinned as well
-    pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[$extras]"
+    pip install --quiet --no-deps --no-build-isolation --editable .
+    pip install --quiet --constraint constraints.txt "lockstep[$extras]" # its dependencies build in isolation
     echo "$wanted" >".venv/.lockstep-$1"
     echo "setup: .venv is ready"
