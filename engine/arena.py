@@ -14,27 +14,17 @@ import numpy as np
 from llvmlite import ir
 from numba import from_dtype, types
 from numba.core import config as numba_config
-from numba.core.datamodel import models
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from .fields import FlatArray, FlatRecord
+
 config: Any = numba_config
-numba_models: Any = models
 INTERPRETED: bool = bool(config.DISABLE_JIT)
 """Whether kernels run as plain Python (environment variable ``NUMBA_DISABLE_JIT=1``)."""
 
 _WORD = ir.IntType(64)
 _functions: list[Callable[..., Any]] = []
-
-
-class FlatRecord(types.Record):
-    """A record that stands for itself alone: numba would take one for another whose fields begin alike, and warn."""
-
-    def can_convert_to(self, typingctx: Any, other: Any) -> None:
-        """Refuse every conversion."""
-
-
-numba_models.register_default(FlatRecord)(numba_models.RecordModel)
 
 
 def record_type(dtype: np.dtype[Any]) -> FlatRecord:
@@ -45,12 +35,20 @@ def record_type(dtype: np.dtype[Any]) -> FlatRecord:
 def _flat(record: Any) -> FlatRecord:
     fields: list[Any] = []
     for name, field in record.fields.items():
-        kind = _flat(field.type) if isinstance(field.type, types.Record) else field.type
+        kind = _flat_field(field.type)
         # The title keeps numba's own record of the same fields from being taken for this one, and from reading alike
         # where compiled kernels are kept by the text of their types.
         about = {"type": kind, "offset": field.offset, "alignment": field.alignment, "title": f"flat {name}"}
         fields.append((name, about))
     return FlatRecord(fields, record.size, record.aligned)
+
+
+def _flat_field(kind: Any) -> Any:
+    if isinstance(kind, types.Record):
+        return _flat(kind)
+    if isinstance(kind, types.NestedArray) and kind.ndim == 1 and isinstance(kind.dtype, types.Number):
+        return FlatArray(kind.dtype, kind.shape)
+    return kind
 
 
 def address(array: NDArray[Any]) -> int:
@@ -102,6 +100,8 @@ def table(dtype: np.dtype[Any], header: np.dtype[Any], field: str) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             start = builder.ptrtoint(args[0], _WORD)
             offset = builder.load(builder.inttoptr(builder.add(start, _WORD(place)), _WORD.as_pointer()))
+            # Where tables lie is settled before any kernel runs.
+            offset.set_metadata("invariant.load", builder.module.add_metadata([]))
             row = context.cast(builder, args[1], signature.args[1], types.int64)
             where = builder.add(builder.add(start, offset), builder.mul(row, _WORD(itemsize)))
             return builder.inttoptr(where, context.get_value_type(record))
@@ -175,6 +175,25 @@ call: Any = _call_interpreted if INTERPRETED else _call_compiled
 
 address_of: Any = _address_interpreted if INTERPRETED else _address_compiled
 """``address_of(record)``: where a record lies."""
+
+
+@intrinsic
+def _nearest_compiled(typing: Any, x: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(_WORD, [ir.DoubleType()])
+        rounding = builder.module.globals.get("llvm.llrint.i64.f64")
+        return builder.call(rounding or ir.Function(builder.module, kind, "llvm.llrint.i64.f64"), args)
+
+    return types.int64(types.float64), codegen
+
+
+def _nearest_interpreted(x: float) -> int:
+    return int(np.rint(x)) if abs(x) < 2.0**63 else -(2**63)
+
+
+nearest: Any = _nearest_interpreted if INTERPRETED else _nearest_compiled
+"""``nearest(x)``: the integer nearest to a float, ties to even, in one instruction. What it gives for NaN and beyond 64
+bits is the processor's to choose, but never from 1 to 2**62."""
 
 
 class Layout:

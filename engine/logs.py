@@ -96,10 +96,10 @@ def log_flow(out: Any, world: Any, instrument: int, kind: int, amount: int) -> N
 
 
 @kernel
-def log_equity(out: Any, world: Any) -> None:
-    """Log the account's worth at a slice."""
+def log_equity(out: Any, world: Any, gross: int) -> None:
+    """Log the account's worth at a slice; `gross` is that of all positions, in micros."""
     row = _equity(out.equity_at, out.equity_n)
-    row.ts, row.equity, row.cash, row.gross = world.now, world.equity, world.cash, gross_value(world)
+    row.ts, row.equity, row.cash, row.gross = world.now, world.equity, world.cash, gross
     out.equity_n += 1
     if out.equity_n >= out.equity_room:
         out.full = 1

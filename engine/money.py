@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .arena import nearest
 from .compile import int64, kernel
 
 MICROS = 1_000_000
@@ -118,8 +119,8 @@ def share_of(amount: int, part: int, whole: int) -> int:
 @kernel
 def to_micros(price: float) -> int:
     """Return a dollar price as micros, exact for six decimals below 2e9 dollars; 0 for NaN and beyond 64 bits."""
-    micros = np.rint(price * 1e6)
-    return int64(micros) if abs(micros) < _SAFE else 0
+    micros = price * 1e6
+    return nearest(micros) if abs(micros) < _SAFE else 0
 
 
 @kernel

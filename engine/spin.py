@@ -15,13 +15,13 @@ from numba import types
 
 from .arena import INTERPRETED, at, register
 from .broker.desk import observe
-from .codes import MONEY_FULL
 from .compile import callback, kernel
 from .digest import absorb_mark
 from .events import BAR, CLOSE, EVENT, SLICE_AFTER
+from .ledger import gross_value
 from .logs import log_equity
-from .money import SMALL_PRICE, SMALL_QUANTITY, is_money, notional, to_micros
-from .step import BEGIN, NET, SETTLE, adjusted
+from .money import SMALL_PRICE, SMALL_QUANTITY, nearest
+from .step import BEGIN, NET, SETTLE, adjusted, apply_market
 from .tables import broker_at, event_at, output_at, position, sleeve_of, world_at
 
 HEAD = np.dtype({"names": ["word"], "formats": ["<i8"], "offsets": [24], "itemsize": EVENT.itemsize})
@@ -29,6 +29,25 @@ HEAD = np.dtype({"names": ["word"], "formats": ["<i8"], "offsets": [24], "itemsi
 
 head_at = at(HEAD)
 ENTRY = types.void(types.int64, types.int64, types.int64)
+
+
+_NO_HEAD: Any = np.int64(-1)
+
+
+@kernel
+def _is_plain(world: Any, held: Any) -> bool:
+    """Return whether marking a position takes no more than a product: no adjustment, whole shares, no averages."""
+    small = -SMALL_QUANTITY < held.quantity < SMALL_QUANTITY
+    return world.track == 0 and held.factor == 1.0 and held.lots == 1 and small
+
+
+@kernel
+def _take_up(world: Any, out: Any, held: Any, event: Any) -> Any:
+    """Take a bar up in every way that the step knows; return it as strategies see it."""
+    if world.track:
+        observe(broker_at(out.broker, 0), event)
+    apply_market(world, event)
+    return adjusted(world, held, event)
 
 
 @kernel
@@ -98,40 +117,31 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
         j, stop = world.cursor, world.queue
         # Only this loop writes these meanwhile, so they need not be read back from memory at every bar.
         begin, slices, marks, equity = j, 0, world.marks, world.equity
-        floor, tracks, every_slice = world.loss_floor, world.track, out.equity_every_slice
-        trade_from = world.trade_from
+        floor, trade_from, every_slice = world.loss_floor, world.trade_from, out.equity_every_slice
+        alone = world.n_instruments == 1
         world.sleeve = 0
-        head = np.int64(0)
+        head = _NO_HEAD
         while j < stop:
             event = event_at(events, j)
-            if head_at(events, j).word != head or j == begin:
-                head = head_at(events, j).word
+            if head_at(events, j).word != head:
                 if event.kind != BAR and event.kind != CLOSE:
                     break
-                sliced = event.flags & SLICE_AFTER
                 held, row = position(world, event.instrument), rows(me, event.instrument)
-                quantity, lots, value, factor = held.quantity, held.lots, held.value, held.factor
                 if held.open_orders != 0:
                     break
-            now = event.ts_available
+                head, sliced = head_at(events, j).word, event.flags & SLICE_AFTER
+                quantity, value, plain = held.quantity, held.value, _is_plain(world, held)
+            now, price, bar = event.ts_available, nearest(event.close * 1e6), event
             world.now = now
-            if tracks:
-                observe(broker_at(out.broker, 0), event)
-            price = to_micros(event.close)
-            if price > 0:
-                held.mark = price
-                if quantity != 0:
-                    before = value
-                    if lots == 1 and -SMALL_QUANTITY < quantity < SMALL_QUANTITY and price < SMALL_PRICE:
-                        value = quantity * price
-                    else:
-                        value = notional(quantity, price, lots)
-                        if not is_money(value):
-                            world.error, value = MONEY_FULL, before
-                    equity += value - before
-                    held.value = value
-                    world.equity = equity
-            on_bar(world, me, row, event if factor == 1.0 else adjusted(world, held, event))
+            if plain and 0 < price < SMALL_PRICE:
+                worth = quantity * price
+                equity += worth - value
+                value = worth
+                held.mark, held.value, world.equity = price, worth, equity
+            else:
+                bar = _take_up(world, out, held, event)
+                value, equity = held.value, world.equity
+            on_bar(world, me, row, bar)
             if world.busy:
                 world.phase = SETTLE
                 break
@@ -146,7 +156,7 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
                     slices += 1
                     marks = absorb_mark(marks, now, equity)
                     if every_slice:
-                        log_equity(out, world)
+                        log_equity(out, world, abs(value) if alone else gross_value(world))
                         if out.full:
                             j += 1
                             break

@@ -36,7 +36,7 @@ from .events import (
     TRADE,
 )  # fmt: skip
 from .jobs import TIMERS_PER_SLEEVE
-from .ledger import mark_to, pay_dividends
+from .ledger import gross_value, mark_to, pay_dividends
 from .logs import collect_series, log_equity, log_session
 from .money import to_micros
 from .records import CALLBACK
@@ -209,7 +209,7 @@ def _settle(world: Any, broker: Any, out: Any) -> bool:
 def _roll(world: Any, out: Any) -> None:
     log_session(out, world)
     if out.equity_every_slice == 0 and out.equity_room >= 0:
-        log_equity(out, world)
+        log_equity(out, world, gross_value(world))
     world.roll = 0
     start_session(world)
 
@@ -221,7 +221,7 @@ def finish_slice(world: Any, out: Any) -> None:
         world.count_slices += 1
         world.marks = absorb_mark(world.marks, world.now, world.equity)
         if out.equity_every_slice:
-            log_equity(out, world)
+            log_equity(out, world, gross_value(world))
         if world.roll:
             _roll(world, out)
     else:

@@ -26,7 +26,7 @@ def on_bar(world: Any, me: Any, row: Any, bar: Any) -> None:
     row.ring[count & _MASK] = close
     row.fast, row.slow, row.count = fast, slow, count + 1
     if count + 1 >= me.slow:
-        wanted = me.size if fast * me.slow_bars > slow * me.fast_bars else 0
+        wanted = me.size * (fast * me.slow_bars > slow * me.fast_bars)
         if wanted != row.wanted:
             row.wanted = wanted
             target(world, bar.instrument, wanted)
