@@ -196,6 +196,28 @@ nearest: Any = _nearest_interpreted if INTERPRETED else _nearest_compiled
 bits is the processor's to choose, but never from 1 to 2**62."""
 
 
+@intrinsic
+def _prefetch_compiled(typing: Any, where: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), flag, flag, flag])
+        name = "llvm.prefetch.p0"
+        fetch = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        place = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+        builder.call(fetch, [place, flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+def _prefetch_interpreted(where: int) -> None:
+    """Do nothing: it changes no result."""
+
+
+prefetch: Any = _prefetch_interpreted if INTERPRETED else _prefetch_compiled
+"""``prefetch(address)``: have the processor fetch the line at an address, valid or not, into its cache."""
+
+
 class Layout:
     """Plans a block: tables one after another, each on a 64-byte line."""
 

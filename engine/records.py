@@ -17,7 +17,21 @@ def _floats(*names: str) -> list[tuple[str, str]]:
     return [(name, "<f8") for name in names]
 
 
-SCHEMA = 1
+def _padded(fields: list[tuple[str, str]]) -> np.dtype:
+    """Return a record of whole 64-byte lines, so that rows of a table share none."""
+    packed = np.dtype(fields)
+    spans = [packed.fields[name] for name in packed.names or ()] if packed.fields else []
+    return np.dtype(
+        {
+            "names": list(packed.names or ()),
+            "formats": [span[0] for span in spans],
+            "offsets": [span[1] for span in spans],
+            "itemsize": -(-packed.itemsize // 64) * 64,
+        }
+    )
+
+
+SCHEMA = 2
 """Version of every record below; a snapshot of another version is refused."""
 
 LIMITS = np.dtype(
@@ -56,17 +70,19 @@ WORLD = np.dtype(
 )
 """The account and everything the one `step` keeps of it."""
 
-POSITION = np.dtype(
+POSITION = _padded(
     [
-        *_ints("quantity", "mark", "value", "basis"),
+        *_ints("quantity", "mark", "value", "basis", "open_orders", "lots", "crosses"),
         ("factor", "<f8"),
-        *_ints("open_orders", "active", "sector", "shortable", "halted", "crosses"),
-        *_ints("lots", "tick", "buys", "sells"),
-        *_ints("realised", "fees", "dividends", "borrow"),
         ("split_factor", "<f8"),
+        *_ints("active", "sector", "shortable", "halted", "tick", "buys", "sells"),
+        *_ints("realised", "fees", "dividends", "borrow"),
     ]
 )
-"""One instrument: what is held of it and what is known of it. `buys` and `sells` are resting lots, both >= 0."""
+"""One instrument: what is held of it and what is known of it. `buys` and `sells` are resting lots, both >= 0.
+
+What every bar needs lies on the first line of the processor's cache.
+"""
 
 ORDER = np.dtype(
     [

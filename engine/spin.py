@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .arena import INTERPRETED, at, register
+from .arena import INTERPRETED, at, prefetch, register
 from .broker.desk import observe
 from .compile import callback, kernel
 from .digest import absorb_mark
@@ -31,6 +31,7 @@ head_at = at(HEAD)
 ENTRY = types.void(types.int64, types.int64, types.int64)
 
 
+AHEAD, EVENT_BYTES = 32, EVENT.itemsize
 _NO_HEAD: Any = np.int64(-1)
 
 
@@ -123,6 +124,7 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
         head = _NO_HEAD
         while j < stop:
             event = event_at(events, j)
+            prefetch(events + (j + AHEAD) * EVENT_BYTES)
             if head_at(events, j).word != head:
                 if event.kind != BAR and event.kind != CLOSE:
                     break

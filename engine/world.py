@@ -183,11 +183,11 @@ class World:
         w.track = self.settings.costs.impact > 0
         _rows(self.block, w.off_free, r.SLOT, slots)["slot"] = np.arange(slots)[::-1]
         self._fill_limits()
-        for row, instrument in zip(self.positions, self.instruments, strict=True):
-            row.factor = row.split_factor = 1.0
-            row.active, row.shortable = 1, instrument.shortable
-            row.sector = self.sectors.index(instrument.sector) if instrument.sector else -1
-            row.lots, row.tick = instrument.lots_per_unit, instrument.tick
+        rows, sectors = self.positions, {name: k for k, name in enumerate(self.sectors)}
+        rows["factor"] = rows["split_factor"] = 1.0
+        rows["active"], rows["shortable"] = 1, [i.shortable for i in self.instruments]
+        rows["sector"] = [sectors.get(i.sector, -1) for i in self.instruments]
+        rows["lots"], rows["tick"] = [i.lots_per_unit for i in self.instruments], [i.tick for i in self.instruments]
         given = 0
         for k, sleeve in enumerate(self.sleeves):
             row = self.sleeve_rows[k]
@@ -225,10 +225,10 @@ class World:
         b.n_instruments, b.n_slots, b.queue_size = n, slots, 4 * slots + n + 16
         b.track, b.volume_share = self.header.track, execution.volume_share
         self._fill_costs(costs)
-        for row, instrument in zip(_rows(self.broker_block, b.off_venues, r.VENUE, n), self.instruments, strict=True):
-            row.first = row.last = -1
-            row.tick, row.lots = instrument.tick, instrument.lots_per_unit
-            row.uncapped = instrument.close_only or instrument.adjusted != "raw"
+        venues = _rows(self.broker_block, b.off_venues, r.VENUE, n)
+        venues["first"] = venues["last"] = -1
+        venues["tick"], venues["lots"] = self.positions["tick"], self.positions["lots"]
+        venues["uncapped"] = [i.close_only or i.adjusted != "raw" for i in self.instruments]
 
     def _fill_costs(self, costs: Costs) -> None:
         b = self.broker
