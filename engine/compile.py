@@ -6,6 +6,7 @@ the Python function: the interpreted twin, which gives the same bytes.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -69,8 +70,11 @@ def kernel_for(signature: Signature) -> Callable[[Function], Function]:
     return decorate
 
 
-class _Dispatcher(CPUDispatcher):  # type: ignore[misc]
-    """A dispatcher that is not compiled anew for each constant that a caller passes it."""
+class _Inner(CPUDispatcher):  # type: ignore[misc]
+    """A dispatcher that only other kernels call, so it needs no door for Python or C, which are slow to compile.
+
+    It is not compiled anew for each constant that a caller passes it.
+    """
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Return how a call is typed, its arguments' constants taken as plain values."""
@@ -78,11 +82,32 @@ class _Dispatcher(CPUDispatcher):  # type: ignore[misc]
         return super().get_call_template(tuple(unliteral(kind) for kind in args), plain)
 
 
+class _Dispatcher(CPUDispatcher):  # type: ignore[misc]
+    """A dispatcher for Python's calls; those of other kernels go to its twin without a door."""
+
+    @cached_property
+    def inner(self) -> _Inner:
+        """The twin."""
+        options = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **OPTIONS}
+        twin = _Inner(self.py_func, locals={}, targetoptions=options)
+        twin._cache = KernelCache(self.py_func, "inner")
+        return twin
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Return how a call from another kernel is typed."""
+        return self.inner.get_call_template(args, kws)
+
+    def get_overload(self, args: Any) -> Any:
+        """Return what a call from another kernel runs."""
+        return self.inner.get_overload(args)
+
+
 def _compile(function: Callable[..., Any], signature: Signature | None) -> Any:
     checked = _plain(function)
     if config.DISABLE_JIT:
         return checked
-    dispatcher: Any = _Dispatcher(checked, locals={}, targetoptions={"nopython": True, **OPTIONS})
+    kind = _Dispatcher if signature is None else CPUDispatcher
+    dispatcher: Any = kind(checked, locals={}, targetoptions={"nopython": True, **OPTIONS})
     dispatcher._cache = KernelCache(checked, "kernel")
     if signature is not None:
         with register_dispatcher(dispatcher):

@@ -36,10 +36,14 @@ _NO_HEAD: Any = np.int64(-1)
 
 
 @kernel
-def _is_plain(world: Any, held: Any) -> bool:
-    """Return whether marking a position takes no more than a product: no adjustment, whole shares, no averages."""
+def _dearest_plain(world: Any, held: Any) -> Any:
+    """Return up to which price in micros marking a position takes one product; 0 where it takes more at any price.
+
+    It does where prices are adjusted, shares are fractional, averages are kept or the position is huge.
+    """
     small = -SMALL_QUANTITY < held.quantity < SMALL_QUANTITY
-    return world.track == 0 and held.factor == 1.0 and held.lots == 1 and small
+    plain = world.track == 0 and held.factor == 1.0 and held.lots == 1 and small
+    return np.uint64(SMALL_PRICE) if plain else np.uint64(0)
 
 
 @kernel
@@ -132,10 +136,10 @@ def spin_entry(on_bar: Any, on_slice: Any, me_at: Any, rows: Any) -> Any:
                 if held.open_orders != 0:
                     break
                 head, sliced = head_at(events, j).word, event.flags & SLICE_AFTER
-                quantity, value, plain = held.quantity, held.value, _is_plain(world, held)
+                quantity, value, dearest = held.quantity, held.value, _dearest_plain(world, held)
             now, price, bar = event.ts_available, nearest(event.close * 1e6), event
             world.now = now
-            if plain and 0 < price < SMALL_PRICE:
+            if np.uint64(price - 1) < dearest:
                 worth = quantity * price
                 equity += worth - value
                 value = worth

@@ -23,7 +23,7 @@ from .strategy import START
 from .tables import output_at, world_at
 from .world import Sleeve, World, _callable, _header
 
-TILE = 512
+TILE = 1024
 WORLD_AT = np.dtype([("world", "<i8"), ("broker", "<i8"), ("output", "<i8")])
 RESULT = np.dtype(
     [("equity", "<f8"), ("fills", "<i8"), ("orders", "<i8"), ("refused", "<i8"), ("fees", "<f8"), ("digest", "<U32")]
