@@ -85,7 +85,7 @@ def _short(text: str, length: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-class _Serializer(CompileResultCacheImpl):
+class Serializer(CompileResultCacheImpl):
     """numba's way of turning a compiled function into bytes and back, without its search for a folder."""
 
     def __init__(self, function: FunctionType) -> None:
@@ -101,12 +101,13 @@ class KernelCache(_Cache):
     Parameters
     ----------
     function : the Python function.
-    role : what it is compiled as, ``kernel`` or ``callback``: the two differ in their compiled code.
+    role : what it is compiled as, ``kernel``, ``inner`` or ``callback``: these differ in their compiled code.
+    serializer : how a result is written and read back.
     """
 
-    def __init__(self, function: FunctionType, role: str) -> None:
+    def __init__(self, function: FunctionType, role: str, serializer: type[Any] | None = None) -> None:
         self._function, self._role, self._enabled = function, role, True
-        self._serializer: Any = _Serializer(function)
+        self._serializer: Any = (serializer or Serializer)(function)
         self._root = source_root(Path(function.__code__.co_filename))
         self._roots: list[Path] = []
         for root in (ENGINE, self._root or ENGINE):

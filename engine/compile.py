@@ -17,6 +17,7 @@ from numba.core.typeinfer import register_dispatcher
 
 from lockstep.engine.cache import KernelCache
 from lockstep.engine.errors import StrategyError
+from lockstep.engine.linking import LinkOnlyCompiler, LinkOnlySerializer, set_environments
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Signature = Any
@@ -89,9 +90,16 @@ class _Dispatcher(CPUDispatcher):  # type: ignore[misc]
     def inner(self) -> _Inner:
         """The twin."""
         options = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **OPTIONS}
-        twin = _Inner(self.py_func, locals={}, targetoptions=options)
-        twin._cache = KernelCache(self.py_func, "inner")
+        twin = _Inner(self.py_func, locals={}, targetoptions=options, pipeline_class=LinkOnlyCompiler)
+        twin._cache = KernelCache(self.py_func, "inner", LinkOnlySerializer)
         return twin
+
+    def compile(self, sig: Any) -> Any:
+        """Compile for types, for a call from Python."""
+        entry = super().compile(sig)
+        for result in self.overloads.values():
+            set_environments(result.library)
+        return entry
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
         """Return how a call from another kernel is typed."""
@@ -136,6 +144,7 @@ def callback(signature: Signature) -> Callable[[Callable[..., Any]], Any]:
         compiled = CFunc(checked, normalize_signature(signature), locals={}, options=options)
         compiled._cache = KernelCache(checked, "callback")
         compiled.compile()
+        set_environments(compiled._library)
         return compiled
 
     return decorate

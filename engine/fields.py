@@ -81,9 +81,7 @@ def mark(builder: Any, access: Any, tag: str) -> None:
 
 
 def _place(context: Any, builder: Any, record: Any, pointer: Any, name: str) -> Any:
-    return _helpers.get_record_member(
-        builder, pointer, record.offset(name), context.get_data_type(record.typeof(name))
-    )
+    return _helpers.get_record_member(builder, pointer, record.offset(name), context.get_data_type(record.typeof(name)))
 
 
 @lower_getattr_generic(FlatRecord)  # type: ignore[untyped-decorator]

@@ -72,10 +72,10 @@ WORLD = np.dtype(
 
 POSITION = _padded(
     [
-        *_ints("quantity", "mark", "value", "basis", "open_orders", "lots", "crosses"),
+        *_ints("quantity", "mark", "value", "open_orders", "lots", "buys", "sells"),
         ("factor", "<f8"),
         ("split_factor", "<f8"),
-        *_ints("active", "sector", "shortable", "halted", "tick", "buys", "sells"),
+        *_ints("basis", "crosses", "active", "sector", "shortable", "halted", "tick"),
         *_ints("realised", "fees", "dividends", "borrow"),
     ]
 )

@@ -14,6 +14,7 @@ import heapq
 import io
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -253,12 +254,14 @@ class Runner:
         if on_slice is None:
             on_bar = on_bar or _ignore
             self._lazy_which = ON_BAR
-            for j, bar in enumerate(bars[start - begin : stop - begin], start):
+            j = start
+            for bar in islice(bars, start - begin, stop - begin):
                 if bar is not None:
                     self._lazy_at = j
                     on_bar(bar)
                     if self._synced:
                         break
+                j += 1
         else:
             j = self._walk_slices(bars, begin, start, stop)
         self._lazy_at = -1

@@ -23,7 +23,8 @@ from .orders import MAX_SERIES_ROWS
 from .risk import start_session
 from .settings import Costs, Settings
 from .sleeves import unbooked
-from .step import ENTRIES, ON_ORDER, PYTHON, drive
+from .spin import silent_entry
+from .step import ENTRIES, ON_ORDER, PYTHON, SPIN, drive
 from .strategy import START
 from .tables import world_at
 
@@ -136,7 +137,6 @@ class World:
         self._table()
         self._address, self._broker_address = address(self.block), address(self.broker_block)
         self._table_address = address(self.table)
-        self._no_callbacks = np.zeros_like(self.table)
         self._silent = address(self._no_callbacks)
         self._drive = _callable(drive, 7)
 
@@ -243,12 +243,15 @@ class World:
     def _table(self) -> None:
         """Set up the callbacks' addresses and start every strategy's rows."""
         self.table = np.zeros(ENTRIES * len(self.sleeves), np.int64)
+        self._no_callbacks = np.zeros_like(self.table)
         self._entries: list[Any] = []
         for k, sleeve in enumerate(self.sleeves):
             strategy = sleeve.strategy
             if not strategy.is_kernel:
                 for which in strategy.callbacks:
                     self.table[k * ENTRIES + which] = PYTHON
+                if len(self.sleeves) == 1 and not INTERPRETED:
+                    self._no_callbacks[SPIN] = silent_entry().address
                 continue
             self._entries.append(strategy.entries)
             for which, compiled in strategy.entries.items():

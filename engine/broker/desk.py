@@ -156,12 +156,13 @@ def _accrue(world: Any, broker: Any, event: Any) -> None:
 @kernel
 def close_session(world: Any, broker: Any, event: Any) -> None:
     """End a session: expire its orders, roll the averages, charge for the night."""
-    for i in range(broker.n_instruments):
-        place = venue(broker, i)
-        if place.first >= 0:
-            _expire(broker, place, event)
-        if broker.track:
-            _roll(place)
+    if world.n_open != 0 or broker.track != 0:
+        for i in range(broker.n_instruments):
+            place = venue(broker, i)
+            if place.first >= 0:
+                _expire(broker, place, event)
+            if broker.track:
+                _roll(place)
     _accrue(world, broker, event)
 
 
