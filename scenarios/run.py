@@ -85,7 +85,7 @@ def execute(
         If a strategy fails or the engine refuses to go on.
     """
     world = plan.world()
-    collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices)
+    collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices, plan.feed.renames())
     runner = Runner(world, collector.sink)
     plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions, plan.window.replay_from, plan.window.last))
     benchmark = make_benchmark(plan)

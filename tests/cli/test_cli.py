@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 SHORT = ("--start", "2008-06-02", "--end", "2008-12-31")
@@ -185,6 +186,34 @@ def test_a_table_is_imported_with_its_declaration(lockstep, home):
     assert code == 3
     assert "zone = 'Mars/Phobos'" in err
     assert "own" in lockstep("data", "list", "--catalog", "catalog")[1]
+
+
+def test_a_change_of_ticker_reaches_the_run_and_its_report(lockstep, home):
+    days = [f"2020-03-{day:02d}" for day in (2, 3, 4, 5, 6, 9, 10)]
+    (home / "own.csv").write_text(
+        "time,open,high,low,close,volume\n" + "".join(f"{day},10,11,9,10,100000\n" for day in days)
+    )
+    (home / "actions.csv").write_text(
+        "symbol,kind,date,new_symbol\nOLD,rename,2020-03-04,MID\nOLD,rename,2020-03-06,NEW\n"
+    )
+    (home / "own.toml").write_text(
+        'timeframe = "1d"\nlabel = "session"\nzone = "America/New_York"\nadjusted = "raw"\nsource = "me"\n'
+        'licence = "mine"\nsymbol = "OLD"\nactions = "actions.csv"\n'
+    )
+    at = ("--catalog", "catalog")
+    assert lockstep("data", "import", "own", "own.csv", "--declaration", "own.toml", *at)[0] == 0
+    (home / "held.toml").write_text(
+        '[data]\ndataset = "own"\nsymbols = ["OLD"]\n[strategy]\nuse = "lockstep.strategies.buy_and_hold"\n'
+    )
+    code, out, err = lockstep("backtest", "held.toml", "--json", *at)
+    assert (code, err) == (0, "")
+    run = home / json.loads(out)["run"]
+    events = pq.read_table(run / "events.parquet").to_pylist()
+    renames = [(row["symbol"], row["detail"]) for row in events if row["kind"] == "rename"]
+    assert renames == [("NEW", "OLD to MID"), ("NEW", "MID to NEW")]
+    report = (run / "report.html").read_text()
+    assert "OLD to MID" in report
+    assert "MID to NEW" in report
 
 
 @pytest.mark.parametrize(
