@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it.
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,7 +102,7 @@ def backtest(
                 console.finished(_backtest(source, _catalog(catalog), runs_dir, command, console, report=report))
             except LockstepError as error:
                 failures.append(error)
-                console.failed(source.scenario.name, error)
+                console.failed(source.scenario.name, error, debug=debug)
     if failures:
         raise typer.Exit(failures[0].exit_code)
 
@@ -408,7 +409,9 @@ class _Console:
             report_file = result.path / "report.html"
             self._places.append(str(report_file if report_file.exists() else result.path))
 
-    def failed(self, name: str, error: Exception) -> None:
+    def failed(self, name: str, error: Exception, *, debug: bool) -> None:
+        if debug and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         _complain(f"{name}: {error}")
 
 

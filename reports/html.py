@@ -18,6 +18,7 @@ from . import figures, tables, toml
 from . import format as text
 from .contributions import attribution
 from .costs import Capacity, capacity, costs
+from .errors import RunError
 from .notices import notices, verdict
 from .periods import compound, rolling_window
 from .price_figures import fills_drawn, most_traded, price_figure
@@ -49,7 +50,7 @@ def render(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
     Raises
     ------
     RunError
-        If the folder is not a sound run folder.
+        If the folder is not a sound run folder, or the file cannot be written.
     ValueError
         If the run is in memory alone and `to` is not given.
     """
@@ -59,7 +60,13 @@ def render(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
             "this run lies in memory, so it has no folder: give the file to write, render(run, to='report.html')"
         )
     file = Path(to) if to is not None else Path(found.path or ".") / "report.html"
-    file.write_text(page(found), encoding="utf-8", newline="\n")
+    written = page(found)
+    try:
+        file.write_text(written, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise RunError(
+            f"{file}: the report cannot be written: {error.strerror}; name another file with --to"
+        ) from error
     return file
 
 

@@ -48,6 +48,14 @@ class Sayer:
         return f"{self.rows.ids[int(self.rows['code'][row])]} at {local(int(self.rows['ts_event'][row]), self.zone)}"
 
 
+class DateSayer(Sayer):
+    """Says of which instrument and date a row is, where no session was found for its date."""
+
+    def __call__(self, row: int) -> str:
+        """Return instrument and date of a row."""
+        return f"{self.rows.ids[int(self.rows['code'][row])]} on {iso_date(int(self.rows['ts_event'][row]) // DAY)}"
+
+
 def local(ts: int, zone: str) -> str:
     """Return an instant (ns UTC) as text in a zone."""
     from datetime import UTC, datetime
@@ -70,6 +78,8 @@ def _calendar(inspection: Inspection) -> None:
     if inspection.declaration.label != "session":
         outside &= ~_on_session_day(inspection)
     say = Sayer(inspection.rows, inspection.sessions.zone)
+    if inspection.declaration.label == "session":
+        say = DateSayer(inspection.rows, inspection.sessions.zone)
     expected = f"a day on which {inspection.declaration.calendar} was open"
     if inspection.violation("calendar", outside, say, expected) == "drop":
         inspection.keep(~outside)

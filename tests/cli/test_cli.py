@@ -286,16 +286,21 @@ def test_without_a_command_the_help_is_shown(home):
     assert "Usage" in done.stdout
 
 
-def test_an_unexpected_error_shows_a_traceback(home):
+def test_what_a_strategy_raises_is_told_with_its_place_and_under_the_debugger_whole(home):
     (home / "odd.py").write_text(
         "from lockstep.engine.python_strategy import Strategy\n\n\nclass Odd(Strategy):\n    def on_bar(self, bar):\n"
         "        raise ValueError('not what I meant')\n\n\nSTRATEGY = Odd\n"
     )
     (home / "odd.toml").write_text('[data]\ndataset = "ohlcv-5"\n[strategy]\nuse = "odd"\n')
-    done = subprocess.run([*COMMAND, "backtest", "odd.toml"], capture_output=True, text=True, check=False)
-    assert done.returncode in (1, 4)
-    assert "not what I meant" in done.stderr
-    assert list((home / "runs").iterdir()) == []
+    given = [*COMMAND, "backtest", "odd.toml"]
+    done = subprocess.run(given, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert f"odd: the strategy failed at {home / 'odd.py'}:6 in on_bar: ValueError: not what I meant" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (home / "runs").exists()
+    done = subprocess.run([*given, "--debug"], capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert done.stderr.startswith("Traceback")
 
 
 def test_an_interruption_leaves_nothing(home):
@@ -312,7 +317,7 @@ def test_an_interruption_leaves_nothing(home):
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "lockstep: interrupted\n"
-    assert list((home / "runs").iterdir()) == []
+    assert not (home / "runs").exists()
 
 
 def test_a_run_under_the_debugger_gives_the_same_digest(home):
