@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 SHORT = ("--start", "2008-06-02", "--end", "2008-12-31")
 KEYS = ["scenario", "run", "digest", "events", "orders", "fills", "final_equity", "seconds", "events_per_second"]
@@ -214,43 +213,6 @@ def test_a_change_of_ticker_reaches_the_run_and_its_report(lockstep, home):
     report = (run / "report.html").read_text()
     assert "OLD to MID" in report
     assert "MID to NEW" in report
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "words"),
-    [
-        (["nonsense"], 2, ["No such command 'nonsense'"]),
-        (["backtest", "--nonsense"], 2, ["--nonsense"]),
-        (["backtest", "nope"], 2, ["scenario 'nope'", "sma-cross"]),
-        (["backtest", "sma-cross", "nope"], 2, ["scenario 'nope'"]),
-        (["backtest", "sma-cross", "--set", "risk.max_gros=1"], 2, ["risk.max_gros", "did you mean max_gross?"]),
-        (["backtest", "sma-cross", "--set", "risk"], 2, ["--set 'risk'", "key=value"]),
-        (["backtest", "sma-cross", "--set", "strategy.parameters.fast=0"], 2, ["fast = 0", "from 2 to"]),
-        (["backtest", "sma-cross", "--start", "tomorrow"], 2, ["data.start = 'tomorrow'"]),
-        (["backtest", "sma-cross", "--start", "2012-01-03", "--end", "2011-01-03"], 2, ["not before data.end"]),
-        (["backtest", "sma-cross", "--set", "data.dataset=none-such"], 3, ["'none-such' is not in the catalogue"]),
-        (["backtest", "sma-cross", "--set", "data.symbols=['XYZ']"], 3, ["'XYZ'"]),
-        (["backtest", "sma-cross", "--catalog", "gopher://x"], 3, ["gopher"]),
-        (["verify", "nope"], 2, ["nope is no run folder"]),
-        (["verify"], 2, ["RUN"]),
-        (["report", "nope"], 3, ["nope is not a run folder"]),
-        (["new", "Not Good"], 2, ["name 'Not Good'"]),
-        (["new", "import"], 2, ["name 'import'"]),
-        (["new", "../x"], 2, ["name '../x'"]),
-        (["data", "show", "none-such"], 3, ["'none-such' is not in the catalogue"]),
-        (["data", "check", "../x"], 3, ["'../x'"]),
-        (["data", "import", "x", "--as", "magic"], 3, ["importer 'magic'"]),
-        (["data", "import", "x", "--declaration", "nope.toml"], 2, ["nope.toml", "cannot be read"]),
-        (["data", "show", "ohlcv-5", "--rows", "-1"], 2, ["'--rows'", "greater than or equal to 0"]),
-    ],
-)
-def test_a_wrong_argument_is_refused_in_one_sentence(lockstep, home, arguments, code, words):
-    found, out, err = lockstep(*arguments)
-    assert (found, out) == (code, "")
-    assert err.startswith("lockstep: ")
-    assert err.count("\n") == 1
-    assert all(word in err for word in words), err
-    assert list(home.iterdir()) == []
 
 
 def test_a_scenario_that_fails_does_not_stop_the_others(lockstep, home):
