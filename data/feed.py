@@ -132,7 +132,9 @@ class Replay:
         delay = min(self.delays)
         numbers = np.arange(len(self.instruments), dtype=np.int32)
         listed = list_events(self._first_rows(), self._start(), self.sessions, delay, numbers)
-        listed["flags"] |= np.array([SYNTHETIC * each.synthetic for each in self.instruments], np.uint16)
+        listed = listed[listed["ts_event"] < self.last]  # what comes later is none of this replay's business
+        synthetic = np.array([SYNTHETIC * each.synthetic for each in self.instruments], np.uint16)
+        listed["flags"] |= synthetic[listed["instrument"]]
         parts = [listed]
         for dataset, numbers in zip(self.datasets, self.numbers, strict=True):
             events = action_events(dataset.actions(), numbers, delay)

@@ -30,6 +30,9 @@ from .theme import DARK, DARKENED, FONT, LIGHT
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_SERIES = 12
+FEWEST_RETURNS = 20
+"""Sessions below which a histogram of their returns says nothing."""
+_STEPS = {"M": "month", "D": "day"}
 
 
 def render(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
@@ -157,7 +160,7 @@ def _performance_charts(run: RunFolder) -> dict[str, Any]:
     if len(table) > window:
         drawn = figures.rolling_figure(run, window)
         charts["rolling"] = _chart("rolling", "Rolling statistics", drawn, 480, f"over {window} sessions")
-    if len(table) > 1:
+    if len(table) >= FEWEST_RETURNS:
         drawn = figures.distribution_figure(run)
         charts["distribution"] = _chart("distribution", "Distribution of session returns", drawn, 300)
     return charts
@@ -177,7 +180,9 @@ def _trading(run: RunFolder, shares: dict[str, Any]) -> dict[str, Any]:
     many = len(run.manifest.get("sleeves") or []) > 1 and len(run.sleeves) > 0
     starts = shares["sleeve"]["start"].to_dict()
     return {
-        "turnover": _chart("turnover", "Turnover per month, one way", figures.turnover_figure(run), 280)
+        "turnover": _chart(
+            "turnover", f"Turnover per {_STEPS[figures.turnover_step(run)]}, one way", figures.turnover_figure(run), 280
+        )
         if len(symbols)
         else None,
         "costs": tables.cost_table(costs(run)),
