@@ -232,11 +232,14 @@ def data_show(
         _print_json(found)
         return
     _print_table(["", name], [[key, _shown(value)] for key, value in found["facts"].items() if key != "dataset"])
-    keys = ("symbol", "name", "sector", "rows")
+    keys = ("id", "symbol", "formerly", "name", "sector", "rows")
+    former = [", ".join(ticker for _, ticker in each["symbols"][:-1]) for each in found["instruments"]]
+    listed = [{**each, "formerly": past} for each, past in zip(found["instruments"], former, strict=True)]
+    kept = [key for key in keys if any(each[key] for each in listed)]
     _print_table(
-        [key.capitalize() for key in keys],
-        [[_shown(each.get(key, "")) for key in keys] for each in found["instruments"]],
-        numbers=frozenset({3}),
+        [key.capitalize() for key in kept],
+        [[_shown(each[key]) for key in kept] for each in listed],
+        numbers=frozenset({len(kept) - 1}),
     )
     if found["rows"]:
         names = [name for name in found["rows"][0] if name != "ts_open"]
