@@ -154,7 +154,7 @@ def test_a_large_order_takes_three_bars_and_its_minimum_once():
 def test_exits_of_which_one_fills_in_part():
     """200 held; target 110 for 200 gets 100 of a thin bar; the stop then covers the other 100, no more."""
     tape = Tape().bars(flat(100), flat(100), (109, 112, 108, 109, 1000), (100, 100, 90, 92))
-    actions = {0: lambda s: s.market("A", 200), 1: lambda s: s.oco("A", -200, target=110, stop=95)}
+    actions = {0: lambda s: s.market("A", 200), 1: lambda s: s.oco("A", 200, target=110, stop=95)}
     run = play(tape, actions, share=0.1)
     assert run.filled() == [(200, 100.0), (-100, 110.0), (-100, 95.0)]
     assert run.held() == 0
