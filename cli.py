@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it.
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,7 +102,7 @@ def backtest(
                 console.finished(_backtest(source, _catalog(catalog), runs_dir, command, console, report=report))
             except LockstepError as error:
                 failures.append(error)
-                console.failed(source.scenario.name, error)
+                console.failed(source.scenario.name, error, debug=debug)
     if failures:
         raise typer.Exit(failures[0].exit_code)
 
@@ -231,11 +232,14 @@ def data_show(
         _print_json(found)
         return
     _print_table(["", name], [[key, _shown(value)] for key, value in found["facts"].items() if key != "dataset"])
-    keys = ("symbol", "name", "sector", "rows")
+    keys = ("id", "symbol", "formerly", "name", "sector", "rows")
+    former = [", ".join(ticker for _, ticker in each["symbols"][:-1]) for each in found["instruments"]]
+    listed = [{**each, "formerly": past} for each, past in zip(found["instruments"], former, strict=True)]
+    kept = [key for key in keys if any(each[key] for each in listed)]
     _print_table(
-        [key.capitalize() for key in keys],
-        [[_shown(each.get(key, "")) for key in keys] for each in found["instruments"]],
-        numbers=frozenset({3}),
+        [key.capitalize() for key in kept],
+        [[_shown(each[key]) for key in kept] for each in listed],
+        numbers=frozenset({len(kept) - 1}),
     )
     if found["rows"]:
         names = [name for name in found["rows"][0] if name != "ts_open"]
@@ -408,7 +412,9 @@ class _Console:
             report_file = result.path / "report.html"
             self._places.append(str(report_file if report_file.exists() else result.path))
 
-    def failed(self, name: str, error: Exception) -> None:
+    def failed(self, name: str, error: Exception, *, debug: bool) -> None:
+        if debug and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
         _complain(f"{name}: {error}")
 
 

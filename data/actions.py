@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from lockstep.engine.errors import DataError
 from lockstep.engine.events import Kind
 
 from .calendar import days, iso_date, midnights
+from .manifest import valid_symbol
 from .schema import ACTIONS
 
 ActionKind = Literal["split", "dividend", "list", "halt", "resume", "rename", "delist", "genuine"]
@@ -28,6 +30,7 @@ KINDS: dict[str, Kind] = {
 }
 COLUMNS = ("symbol", "kind", "date", "numerator", "denominator", "amount", "pay_date", "terminal", "new_symbol", "note")
 NANO = 1_000_000_000
+_DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 
 
 @dataclass(frozen=True)
@@ -95,39 +98,78 @@ def read_actions(path: Path) -> list[Action]:
         If a row is wrong; names file, line and value.
     """
     lines = [
-        (number, line)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        (f"{path}:{number}", line)
+        for number, line in enumerate(_text(path).splitlines(), start=1)
         if line.strip() and not line.startswith("#")
     ]
-    reader = csv.DictReader([line for _, line in lines])
-    unknown = sorted(set(reader.fieldnames or ()) - set(COLUMNS))
-    missing = sorted({"symbol", "kind", "date"} - set(reader.fieldnames or ()))
-    if unknown or missing:
-        raise DataError(
-            f"{path}: columns {unknown or missing} are {'unknown' if unknown else 'missing'}; expected {COLUMNS}"
-        )
-    return [_parse(row, f"{path}:{number}") for row, (number, _) in zip(reader, lines[1:], strict=True)]
+    header, *rows = csv.reader([line for _, line in lines] or [""])
+    _check_header(header, path)
+    places = [place for place, _ in lines[1:]]
+    actions = [_parse(row, header, where) for row, where in zip(rows, places, strict=True)]
+    for place, action in enumerate(actions):
+        if action in actions[:place]:
+            raise DataError(f"{places[place]}: {describe(action)} is given twice; remove one, or add the amounts up")
+    return actions
 
 
-def _parse(row: dict[str, str | None], where: str) -> Action:
-    text = {name: (row.get(name) or "").strip() for name in COLUMNS}
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; expected a CSV file of actions") from error
+
+
+def _check_header(header: list[str], path: Path) -> None:
+    unknown = [name for name in header if name not in COLUMNS]
+    missing = [name for name in ("symbol", "kind", "date") if name not in header]
+    if missing:
+        raise DataError(f"{path}: no column {missing[0]}; expected {', '.join(COLUMNS)}, of which the first three")
+    if unknown:
+        raise DataError(f"{path}: column {unknown[0]!r} is unknown; expected {', '.join(COLUMNS)}")
+
+
+def _parse(row: list[str], header: list[str], where: str) -> Action:
+    if len(row) != len(header):
+        raise DataError(f"{where}: {len(row)} values, expected {len(header)} as in the header")
+    text = dict.fromkeys(COLUMNS, "") | {name: value.strip() for name, value in zip(header, row, strict=True)}
     try:
         kind: ActionKind = text["kind"]  # type: ignore[assignment]  # checked by `_check`
         action = Action(
             id=text["symbol"],
             kind=kind,
-            date=days(text["date"]),
-            numerator=int(text["numerator"] or 0),
-            denominator=int(text["denominator"] or 0),
+            date=_day(text, "date"),
+            numerator=_whole(text, "numerator"),
+            denominator=_whole(text, "denominator"),
             amount=nano(text["amount"] or "0"),
-            pay_date=days(text["pay_date"]) if text["pay_date"] else 0,
-            terminal=float(text["terminal"]) if text["terminal"] else math.nan,
+            pay_date=_day(text, "pay_date") if text["pay_date"] else 0,
+            terminal=_dollars(text, "terminal"),
             symbol=text["new_symbol"],
             note=text["note"],
         )
     except ValueError as error:
-        raise DataError(f"{where}: {error}; expected ISO dates and plain numbers") from error
+        raise DataError(f"{where}: {error}") from error
     return _check(action, where)
+
+
+def _day(text: dict[str, str], name: str) -> int:
+    if not _DATE.fullmatch(text[name]):
+        raise ValueError(f"{name} {text[name]!r}, expected a date such as 2015-12-31")
+    return days(text[name])
+
+
+def _whole(text: dict[str, str], name: str) -> int:
+    if not (text[name] or "0").isdecimal():
+        raise ValueError(f"{name} {text[name]!r}, expected a whole number")
+    return int(text[name] or 0)
+
+
+def _dollars(text: dict[str, str], name: str) -> float:
+    try:
+        return nano(text[name]) / NANO if text[name] else math.nan
+    except ValueError:
+        raise ValueError(f"{name} {text[name]!r}, expected dollars a share as a plain number") from None
 
 
 def _check(action: Action, where: str) -> Action:
@@ -142,6 +184,12 @@ def _check(action: Action, where: str) -> Action:
         raise DataError(f"{where}: dividend {action.amount / NANO}, expected dollars above 0")
     if action.kind == "rename" and not action.symbol:
         raise DataError(f"{where}: rename without new_symbol; name the new ticker")
+    if action.kind == "rename" and not valid_symbol(action.symbol):
+        raise DataError(f"{where}: new_symbol {action.symbol!r}, expected a ticker such as BRK.B")
+    if action.pay_date and action.pay_date < action.date:
+        raise DataError(f"{where}: pay_date {iso_date(action.pay_date)} lies before the ex-date; swap the two")
+    if action.terminal < 0:
+        raise DataError(f"{where}: terminal {action.terminal:g}, expected dollars a share from 0")
     return action
 
 
@@ -156,7 +204,7 @@ def nano(text: str) -> int:
     sign = -1 if text.startswith("-") else 1
     whole, _, part = text.lstrip("+-").partition(".")
     if not (whole + part).isdigit() or len(part) > 9:
-        raise ValueError(f"amount {text!r}")
+        raise ValueError(f"amount {text!r}, expected dollars as a plain number of at most nine decimals")
     return sign * (int(whole or 0) * NANO + int(part.ljust(9, "0")))
 
 

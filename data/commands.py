@@ -1,5 +1,6 @@
 """What `lockstep data` does, as functions that return plain data; printing is the command line's."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 from lockstep.engine.errors import DataError
 
 from .actions import Action, read_actions
+from .actions import describe as describe_action
 from .bundled import BUNDLED, build, bundled
 from .catalog import Catalog, Dataset
 from .declaration import Declaration, declare
@@ -193,10 +195,19 @@ def _paths(options: dict[str, Any]) -> list[Path]:
     return [Path(path) for path in ([given] if isinstance(given, str | Path) else given)]
 
 
-def _only(options: Mapping[str, Any], allowed: Sequence[str]) -> None:
-    unknown = sorted(set(options) - set(allowed))
+def _text(options: Mapping[str, Any], name: str) -> str:
+    if not isinstance(options[name], str | Path):
+        raise DataError(f"{name} = {options[name]!r}, expected text")
+    return str(options[name])
+
+
+def _only(options: Mapping[str, Any], known: Sequence[str], left: Sequence[str] | None = None) -> None:
+    """Refuse an option that is not known; `left` are those that may still be there, where some are taken already."""
+    unknown = sorted(set(options) - set(known if left is None else left))
     if unknown:
-        raise DataError(f"option {unknown[0]!r} is unknown; expected {', '.join(allowed) or 'none'}")
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"did you mean {near[0]}? Known here: " if near else "expected "
+        raise DataError(f"option {unknown[0]!r} is unknown; {hint}{', '.join(known) or 'none'}")
 
 
 def _declaration(options: dict[str, Any]) -> Declaration:
@@ -206,7 +217,9 @@ def _declaration(options: dict[str, Any]) -> Declaration:
 def _table(paths: list[Path], options: dict[str, Any]) -> Source:
     declaration = _declaration(options)
     pattern, actions = options.pop("files", "*"), options.pop("actions", None)
-    _only(options, tuple(Layout.__dataclass_fields__))
+    if not isinstance(pattern, str):
+        raise DataError(f"files = {pattern!r}, expected a pattern such as '*.csv'")
+    _only(options, ("files", "actions", *DECLARED, *Layout.__dataclass_fields__), tuple(Layout.__dataclass_fields__))
     layout = Layout(**options)
     files = [file for path in paths for file in expand(path, pattern)]
     return _with_actions(read_tables(files, layout, declaration), actions)
@@ -218,7 +231,7 @@ def _daily(paths: list[Path], options: dict[str, Any]) -> Source:
     options = {name: value for name, value in options.items() if name not in DECLARED}
     _only(options, ("symbol", "files", "constituents"))
     if "constituents" in options:
-        options["constituents"] = Path(options["constituents"])
+        options["constituents"] = Path(_text(options, "constituents"))
     return read_daily(paths[0], declaration, **options)
 
 
@@ -226,12 +239,21 @@ def _lean(paths: list[Path], options: dict[str, Any]) -> Source:
     _only(options, ("resolution", "ticks", "tickers", "repair", "licence", "survivorship"))
     if "resolution" not in options:
         raise DataError("resolution is missing; expected tick, second, minute, hour or daily")
-    if isinstance(options.get("tickers"), str):
-        options["tickers"] = options["tickers"].split(",")
+    if "tickers" in options and not isinstance(options["tickers"], list | tuple):
+        options["tickers"] = _text(options, "tickers").split(",")
     return read_lean(paths[0], **options)
 
 
 def _with_actions(source: Source, path: str | Path | None) -> Source:
     if path is None:
         return source
-    return replace(source, actions=(*source.actions, *read_actions(Path(path))))
+    if not isinstance(path, str | Path):
+        raise DataError(f"actions = {path!r}, expected the name of a CSV file")
+    declared = read_actions(Path(path))
+    strange = [action for action in declared if action.id not in source.rows.ids]
+    if strange:
+        raise DataError(
+            f"{path}: {describe_action(strange[0])}: {strange[0].id!r} is not in the data, expected one of "
+            f"{', '.join(source.rows.ids[:10])}; correct the symbol or remove the line"
+        )
+    return replace(source, actions=(*source.actions, *declared))

@@ -134,6 +134,24 @@ class Declaration(BaseModel):
         return (self.tick, self.lots_per_unit) if self.adjusted == "raw" else (1, 10**9)
 
 
+_EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "dict_type": "expected a table of rule = repair",
+    "extra_forbidden": "no such key is known",
+    "greater_than_equal": "expected a whole number from {ge}",
+    "int_from_float": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "less_than_equal": "expected a whole number up to {le}",
+    "literal_error": "expected {expected}",
+    "string_pattern_mismatch": "expected three capital letters such as USD",
+    "string_too_short": "expected some text",
+    "string_type": "expected text in quotes",
+}
+"""What was expected, by pydantic's type of the error; others speak for themselves."""
+
+
 def declare(**fields: Any) -> Declaration:
     """Return a checked declaration.
 
@@ -152,7 +170,8 @@ def explain(error: ValidationError, where: str) -> str:
     """Return one sentence about the first thing that pydantic found wrong."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
+    known = _EXPECTED.get(first["type"])
+    message = known.format(**first.get("ctx", {})) if known else first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         return f"{where}: {key} is missing; declare it (nothing about time, label or adjustment is guessed)"
     shown = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"

@@ -20,14 +20,13 @@ from lockstep.engine.instruments import Instrument
 
 from .calendar import Sessions, days, load_sessions, midnights
 from .catalog import Catalog, Dataset
-from .lifecycle import action_events, in_order, list_events, lived, session_events, timer_events
+from .lifecycle import action_events, in_order, list_events, lived, session_events, ticker_changes, timer_events
 from .manifest import Manifest
 from .market import Market, Window
 from .merge import add_slices, merge, rebatch
 from .prefetch import prefetch
 from .rows import Array
 from .selection import select
-from .writer import column
 
 FOREVER = 2**62
 
@@ -133,7 +132,9 @@ class Replay:
         delay = min(self.delays)
         numbers = np.arange(len(self.instruments), dtype=np.int32)
         listed = list_events(self._first_rows(), self._start(), self.sessions, delay, numbers)
-        listed["flags"] |= np.array([SYNTHETIC * each.synthetic for each in self.instruments], np.uint16)
+        listed = listed[listed["ts_event"] < self.last]  # what comes later is none of this replay's business
+        synthetic = np.array([SYNTHETIC * each.synthetic for each in self.instruments], np.uint16)
+        listed["flags"] |= synthetic[listed["instrument"]]
         parts = [listed]
         for dataset, numbers in zip(self.datasets, self.numbers, strict=True):
             events = action_events(dataset.actions(), numbers, delay)
@@ -173,14 +174,11 @@ class Replay:
         return max(first, self.window.after + 1), min(last, self.window.until)
 
     def renames(self) -> dict[tuple[int, int], str]:
-        """Return the new ticker of each `RENAME` event, by its `ts_event` (ns UTC) and instrument number."""
+        """Return what each `RENAME` event says ("OLD to NEW"), by its `ts_event` (ns UTC) and instrument number."""
         found: dict[tuple[int, int], str] = {}
         for dataset, numbers in zip(self.datasets, self.numbers, strict=True):
-            table = dataset.actions()
-            times = column(table, "ts_event")
-            for row, ts in zip(table.to_pylist(), times, strict=True):
-                if row["kind"] == "rename":
-                    found[int(ts), int(numbers[row["instrument"]])] = row["symbol"]
+            tickers = [entry.first_ticker for entry in dataset.manifest.instruments]
+            found |= ticker_changes(dataset.actions(), numbers, tickers)
         return found
 
     def describe(self) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from lockstep.engine.errors import DataError
 from lockstep.engine.events import DAY, SYNTHETIC, Events
@@ -14,7 +15,7 @@ from .actions import Action, action_table
 from .calendar import Ints, Sessions
 from .declaration import declare
 from .ingest import Prepared, prepare
-from .lifecycle import action_events, in_order, list_events, lived, session_events, timer_events
+from .lifecycle import action_events, in_order, list_events, lived, session_events, ticker_changes, timer_events
 from .market import Packer
 from .merge import add_slices, merge, rebatch
 from .records import concatenate
@@ -99,10 +100,16 @@ class FrameFeed:
         self.instruments = _instruments(prepared.rows, self.source, instruments)
         self.sessions, self.findings, self.repairs = prepared.sessions, prepared.findings, prepared.repairs
         self.batch_rows = batch_rows
-        self.events = _events(prepared, self.source, timers, delay_ns, grace_ns)
+        self._actions = action_table(self.source.actions, prepared.rows.ids, self.sessions.zone)
+        self.events = _events(prepared, self.source, self._actions, timers, delay_ns, grace_ns)
 
     def __iter__(self) -> Iterator[Events]:
         return rebatch([self.events], self.batch_rows)
+
+    def renames(self) -> dict[tuple[int, int], str]:
+        """Return what each `RENAME` event says ("OLD to NEW"), by its `ts_event` (ns UTC) and instrument number."""
+        names = [instrument.id for instrument in self.instruments]
+        return ticker_changes(self._actions, np.arange(len(names), dtype=np.int32), names)
 
 
 def events_from_frame(
@@ -221,23 +228,25 @@ def _instruments(rows: Rows, source: Source, given: Sequence[Instrument] | None)
     return ordered
 
 
-def _events(prepared: Prepared, source: Source, timers: Iterable[tuple[int, int]], delay: int, grace: int) -> Events:
+def _events(
+    prepared: Prepared, source: Source, acted: pa.Table, timers: Iterable[tuple[int, int]], delay: int, grace: int
+) -> Events:
     rows, sessions, declaration = prepared.rows, prepared.sessions, source.declaration
     numbers = np.arange(len(rows.ids), dtype=np.int32)
     packer = Packer(rows.kind, numbers, sessions, delay, SYNTHETIC if declaration.synthetic else 0)
     packer.daily = declaration.label == "session"
     market = packer({**rows.columns, "instrument": rows["code"]}, 0)
-    rare = in_order([*_status(rows, sessions, source, delay), timer_events(timers)])
+    rare = in_order([*_status(rows, sessions, acted, delay), timer_events(timers)])
     pieces = merge([market], rare, mark=grace == 0)
     return concatenate(list(add_slices(pieces, grace) if grace else pieces))
 
 
-def _status(rows: Rows, sessions: Sessions, source: Source, delay: int) -> list[Events]:
+def _status(rows: Rows, sessions: Sessions, acted: pa.Table, delay: int) -> list[Events]:
     ts = rows["ts_event"]
     first: Ints = np.zeros(len(rows.ids), np.int64)
     first[rows["code"][::-1]] = ts[::-1]
     numbers = np.arange(len(rows.ids), dtype=np.int32)
     listed = list_events(first, -(2**62), sessions, delay, numbers)
-    acted = action_events(action_table(source.actions, rows.ids, sessions.zone), numbers, delay)
+    actions = action_events(acted, numbers, delay)
     closed = session_events(sessions, int(ts[0]), int(ts[-1]), 2**62, delay)
-    return [listed, lived(acted, int(listed["ts_event"].min()), int(ts[-1]), sessions), closed]
+    return [listed, lived(actions, int(listed["ts_event"].min()), int(ts[-1]), sessions), closed]

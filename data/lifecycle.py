@@ -1,6 +1,6 @@
 """The rare events of a replay: corporate actions, listings, session closes and timers, as `EVENT` records."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -38,6 +38,32 @@ def action_events(table: pa.Table, numbers: Array, delay: int) -> Events:
     kept = events[events["instrument"] >= 0]
     kept["sequence"] = np.arange(len(kept))
     return kept
+
+
+def ticker_changes(table: pa.Table, numbers: Array, tickers: Sequence[str]) -> dict[tuple[int, int], str]:
+    """Return what each `RENAME` of a dataset says, as "OLD to NEW", by its `ts_event` (ns UTC) and instrument.
+
+    Parameters
+    ----------
+    table : Table
+        With the columns of `schema.ACTIONS`, sorted by time.
+    numbers : (n,) int32
+        The engine's number of each of the dataset's instruments, −1 where it was not asked for.
+    tickers : sequence of str
+        The first ticker of each of the dataset's instruments.
+    """
+    current = list(tickers)
+    found: dict[tuple[int, int], str] = {}
+    columns = (
+        column(table, "ts_event"),
+        *(table.column(name).to_pylist() for name in ("instrument", "kind", "symbol")),
+    )
+    for ts, place, kind, ticker in zip(*columns, strict=True):
+        if kind == "rename":
+            if numbers[place] >= 0:
+                found[int(ts), int(numbers[place])] = f"{current[place]} to {ticker}"
+            current[place] = ticker
+    return found
 
 
 def _fill(events: Events, where: Array, table: pa.Table, fields: tuple[str, ...]) -> None:

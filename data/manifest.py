@@ -51,6 +51,11 @@ class InstrumentEntry(_Record):
     symbols: tuple[tuple[str, str], ...] = ()
     """(ISO date from which it holds, ticker), oldest first."""
 
+    @property
+    def first_ticker(self) -> str:
+        """The oldest ticker known."""
+        return self.symbols[0][1] if self.symbols else self.symbol
+
 
 class Finding(_Record):
     """What a quality rule found: how often, in words, and the first few cases."""

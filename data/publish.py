@@ -1,12 +1,13 @@
 """Write a source's checked rows as one version of a dataset, and turn the catalogue to it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
-from .actions import action_table
-from .calendar import Sessions
+from .actions import Action, action_table
+from .calendar import Sessions, iso_date
 from .catalog import Catalog
 from .manifest import Finding, InstrumentEntry, Manifest, Repair, check_name
 from .rows import Rows
@@ -83,7 +84,7 @@ def publish(
             survivorship=declaration.survivorship,
             partition=partition,
             files=files,
-            instruments=entries(head.ids, tally, source),
+            instruments=entries(head.ids, tally, source, sessions),
             actions=table.num_rows,
             actions_sha256=write_actions(folder, table),
             sessions_sha256=write_sessions(folder, cover(sessions, files[0].first, files[-1].last)),
@@ -110,9 +111,23 @@ def content_hash(manifest: Manifest, digest: str) -> str:
     return digest_of({"rows": digest, "manifest": described})
 
 
-def entries(ids: tuple[str, ...], tally: Tally, source: Source) -> tuple[InstrumentEntry, ...]:
+def histories(
+    actions: Sequence[Action], ids: Sequence[str], tally: Tally, sessions: Sessions
+) -> dict[str, dict[str, Any]]:
+    """Return the tickers over time of the ids that actions rename; the first is the id itself."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for action in sorted(actions, key=lambda action: action.date):
+        if action.kind == "rename" and action.id in ids:
+            place = int(np.searchsorted(sessions.midnight, tally.first[ids.index(action.id)])) - 1
+            spells = found.setdefault(action.id, [(iso_date(int(sessions.date[place])), action.id)])
+            spells.append((iso_date(action.date), action.symbol))
+    return {name: {"symbol": spells[-1][1], "symbols": tuple(spells)} for name, spells in found.items()}
+
+
+def entries(ids: tuple[str, ...], tally: Tally, source: Source, sessions: Sessions) -> tuple[InstrumentEntry, ...]:
     """Return the manifest's instruments with the counts and ranges of their rows."""
     tick, lots = source.declaration.grid
+    renamed = histories(source.actions, ids, tally, sessions)
     return tuple(
         InstrumentEntry(
             **{
@@ -121,6 +136,7 @@ def entries(ids: tuple[str, ...], tally: Tally, source: Source) -> tuple[Instrum
                 "tick": tick,
                 "lots_per_unit": lots,
                 "shortable": source.declaration.shortable,
+                **renamed.get(name, {}),
                 **source.instruments.get(name, {}),
                 "rows": int(tally.rows[code]),
                 "first": int(tally.first[code]),

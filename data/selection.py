@@ -1,6 +1,7 @@
 """Which instruments of which datasets a replay asked for, in canonical order."""
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -43,7 +44,7 @@ def select(datasets: Sequence[Dataset], symbols: Sequence[str] | None) -> Select
         for entry in dataset.manifest.instruments:
             if wanted is None or entry.id in wanted:
                 found.setdefault(entry.id, []).append((dataset.manifest, entry))
-    instruments = canonical(_unite(sources) for sources in found.values())
+    instruments = _told_apart(canonical(_unite(sources) for sources in found.values()))
     number = {instrument.id: place for place, instrument in enumerate(instruments)}
     numbers = tuple(
         np.array([number.get(entry.id, -1) for entry in dataset.manifest.instruments], np.int32) for dataset in datasets
@@ -74,6 +75,12 @@ def _tickers(manifest: Manifest) -> dict[str, str]:
 
 def _past_tickers(manifest: Manifest) -> dict[str, str]:
     return {ticker: entry.id for entry in manifest.instruments for _, ticker in entry.symbols}
+
+
+def _told_apart(instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+    """Show those by their ids that share a ticker, which two companies may have had one after the other."""
+    count = Counter(instrument.symbol for instrument in instruments)
+    return tuple(replace(each, symbol=each.id) if count[each.symbol] > 1 else each for each in instruments)
 
 
 def _unite(sources: list[tuple[Manifest, InstrumentEntry]]) -> Instrument:

@@ -34,7 +34,7 @@ class Storage:
     Raises
     ------
     DataError
-        If the URL's scheme is unknown.
+        If the URL's scheme is unknown, or the path is that of a file.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -44,6 +44,8 @@ class Storage:
             self.local: Path | None = None
         else:
             folder = Path(self.url.removeprefix("file://")).expanduser().absolute()
+            if folder.exists() and not folder.is_dir():
+                raise DataError(f"catalogue {self.url!r} is a file, expected a folder; choose another with --catalog")
             self.files, self.root, self.local = fs.LocalFileSystem(), str(folder), folder
 
     def full(self, path: str) -> str:

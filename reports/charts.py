@@ -83,6 +83,13 @@ def dollars(values: "pd.Series[float] | np.ndarray") -> dict[str, Any]:
     return {"tickformat": "$~s" if largest >= 5_000 else "$,.0f" if largest >= 20 else "$,.2f"}
 
 
+def shares(values: "pd.Series[float] | np.ndarray") -> dict[str, Any]:
+    """Return how an axis of fractions is labelled: with decimals of a percent only where it is that narrow."""
+    found = np.asarray(values, float)
+    largest = float(np.nanmax(np.abs(found), initial=0.0))
+    return {"tickformat": ",.0%" if largest >= 0.04 else ".1%" if largest >= 0.004 else ".2%"}
+
+
 def hover_time(intraday: bool) -> str:
     """Return the d3 format of times under the pointer: with the clock where there are several points a session."""
     return "%a %-d %b %Y %H:%M" if intraday else "%a %-d %b %Y"

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from . import metrics
-from .charts import axis, dollars, escape, figure, hover_time, line, milliseconds
+from .charts import axis, dollars, escape, figure, hover_time, line, milliseconds, shares
 from .contributions import ACCOUNT, RESIDUAL
 from .costs import Capacity, traded
 from .decimate import BUCKETS
@@ -26,17 +26,19 @@ if TYPE_CHECKING:
 SHADE = "rgba(27,95,168,0.12)"
 LOSS_SHADE = "rgba(176,74,18,0.16)"
 DOLLARS, PERCENT = "$,.0f", ".1%"
+FEW_MONTHS = 3
 
 
 def equity_figure(run: "RunFolder") -> go.Figure:
     """Return equity with the benchmark, and below it the drawdowns, from every recorded equity mark."""
     frame, table = run.equity, run.sessions
     top = np.maximum.accumulate(np.append(run.initial_cash, frame["equity"]))[1:]
+    below = frame["equity"] / top - 1
     times = pd.DatetimeIndex(frame["ts"]).insert(0, start_of(run))
     path = np.append(run.initial_cash, frame["equity"])
     traces = [
         line(times, path, "Strategy", LIGHT["strategy"], DOLLARS),
-        line(frame["ts"], frame["equity"] / top - 1, "Drawdown", LIGHT["loss"], PERCENT, yaxis="y2", **_filled()),
+        line(frame["ts"], below, "Drawdown", LIGHT["loss"], PERCENT, yaxis="y2", **_filled()),
     ]
     if table["benchmark"].notna().any():
         traces = [*_benchmark_lines(run), *traces]
@@ -48,7 +50,7 @@ def equity_figure(run: "RunFolder") -> go.Figure:
         legend={"traceorder": "reversed"},
         xaxis={"anchor": "y2", "hoverformat": _hover(run)},
         yaxis={"domain": [0.34, 1.0], **dollars(path)},
-        yaxis2=axis(domain=[0.0, 0.27], tickformat=".0%", nticks=4, rangemode="tozero"),
+        yaxis2=axis(domain=[0.0, 0.27], nticks=4, rangemode="tozero", **shares(below)),
     )
 
 
@@ -234,15 +236,21 @@ def exposure_figure(run: "RunFolder") -> go.Figure:
 
 
 def turnover_figure(run: "RunFolder") -> go.Figure:
-    """Return bars of one-way turnover per month: half the traded notional over the month's mean equity."""
-    month = run.fills["ts"].dt.tz_localize(None).dt.to_period("M")
-    volume = traded(run).groupby(month).sum()
+    """Return bars of one-way turnover, half the traded notional over mean equity: per month, in short runs per day."""
+    step = turnover_step(run)
+    volume = traded(run).groupby(run.fills["ts"].dt.tz_localize(None).dt.to_period(step)).sum()
     equity = run.sessions["equity"]
-    mean = equity.groupby(equity.index.tz_localize(None).to_period("M")).mean()
+    mean = equity.groupby(equity.index.tz_localize(None).to_period(step)).mean()
     share = (volume.reindex(mean.index, fill_value=0.0) / 2 / mean).to_numpy()
     times = mean.index.to_timestamp().tz_localize("UTC")
     bars = _bars(milliseconds(times), share, "Turnover", LIGHT["strategy"], PERCENT, opacity=0.8)
-    return figure([bars], xaxis={"hoverformat": "%B %Y"}, yaxis={"tickformat": ",.0%"})
+    hover = "%B %Y" if step == "M" else hover_time(intraday=False)
+    return figure([bars], xaxis={"hoverformat": hover}, yaxis=shares(share))
+
+
+def turnover_step(run: "RunFolder") -> str:
+    """Return the period that turnover is drawn by: "M", or "D" where there would be few bars of months."""
+    return "M" if run.sessions.index.tz_localize(None).to_period("M").nunique() > FEW_MONTHS else "D"
 
 
 def capacity_figure(run: "RunFolder", estimate: Capacity) -> go.Figure:

@@ -18,6 +18,7 @@ from . import figures, tables, toml
 from . import format as text
 from .contributions import attribution
 from .costs import Capacity, capacity, costs
+from .errors import RunError
 from .notices import notices, verdict
 from .periods import compound, rolling_window
 from .price_figures import fills_drawn, most_traded, price_figure
@@ -29,6 +30,9 @@ from .theme import DARK, DARKENED, FONT, LIGHT
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_SERIES = 12
+FEWEST_RETURNS = 20
+"""Sessions below which a histogram of their returns says nothing."""
+_STEPS = {"M": "month", "D": "day"}
 
 
 def render(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
@@ -49,7 +53,7 @@ def render(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
     Raises
     ------
     RunError
-        If the folder is not a sound run folder.
+        If the folder is not a sound run folder, or the file cannot be written.
     ValueError
         If the run is in memory alone and `to` is not given.
     """
@@ -59,7 +63,13 @@ def render(run: RunFolder | str | Path, to: str | Path | None = None) -> Path:
             "this run lies in memory, so it has no folder: give the file to write, render(run, to='report.html')"
         )
     file = Path(to) if to is not None else Path(found.path or ".") / "report.html"
-    file.write_text(page(found), encoding="utf-8", newline="\n")
+    written = page(found)
+    try:
+        file.write_text(written, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise RunError(
+            f"{file}: the report cannot be written: {error.strerror}; name another file with --to"
+        ) from error
     return file
 
 
@@ -150,7 +160,7 @@ def _performance_charts(run: RunFolder) -> dict[str, Any]:
     if len(table) > window:
         drawn = figures.rolling_figure(run, window)
         charts["rolling"] = _chart("rolling", "Rolling statistics", drawn, 480, f"over {window} sessions")
-    if len(table) > 1:
+    if len(table) >= FEWEST_RETURNS:
         drawn = figures.distribution_figure(run)
         charts["distribution"] = _chart("distribution", "Distribution of session returns", drawn, 300)
     return charts
@@ -170,7 +180,9 @@ def _trading(run: RunFolder, shares: dict[str, Any]) -> dict[str, Any]:
     many = len(run.manifest.get("sleeves") or []) > 1 and len(run.sleeves) > 0
     starts = shares["sleeve"]["start"].to_dict()
     return {
-        "turnover": _chart("turnover", "Turnover per month, one way", figures.turnover_figure(run), 280)
+        "turnover": _chart(
+            "turnover", f"Turnover per {_STEPS[figures.turnover_step(run)]}, one way", figures.turnover_figure(run), 280
+        )
         if len(symbols)
         else None,
         "costs": tables.cost_table(costs(run)),

@@ -16,6 +16,17 @@ from .schema import MICROS, SCHEMA, TABLES, convert, empty
 from .sessions import session_table
 
 REQUIRED = ("schema", "run", "scenario", "initial_cash", "periods_per_year", "instruments")
+KINDS: dict[str, tuple[Any, str]] = {
+    "initial_cash": (int, "micro-dollars"),
+    "periods_per_year": (int | float, "a number"),
+    "instruments": (list, "a list of tables"),
+    "sleeves": (list, "a list of tables"),
+    "data": (list, "a list of tables"),
+    "config": (dict, "a table"),
+    "counts": (dict, "a table"),
+    "unfilled": (dict, "a table"),
+}
+"""What some keys of the manifest must hold where they are there."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,6 +153,16 @@ def _check_manifest(manifest: dict[str, Any], where: str) -> None:
             f"{where}: run schema {manifest['schema']!r}, this version reads {SCHEMA}; "
             "re-run the scenario, or read it with the version that wrote it"
         )
+    for name, (kind, what) in KINDS.items():
+        value = manifest.get(name)
+        if value is not None and not _is(value, kind):
+            raise RunError(f"{where}: {name} = {value!r:.60}, expected {what}; re-run the scenario")
+
+
+def _is(value: Any, kind: Any) -> bool:
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _read_table(file: Path) -> pd.DataFrame:

@@ -31,8 +31,9 @@ def session_table(run: "RunFolder") -> pd.DataFrame:
     DataFrame
         Index `ts`: the session's last equity mark, UTC. Columns `equity`, `cash`, `gross`, `net` (dollars, at that
         mark), `returns` (simple, the first against the initial cash), `drawdown` (≤ 0, against the highest equity so
-        far and the initial cash), `benchmark` (dollars, the last value known by then, NaN before the first) and
-        `benchmark_returns`.
+        far and the initial cash), `exposure`, `net_exposure` (gross and net over equity, mean of the session's marks),
+        `peak_exposure` (the highest gross), `benchmark` (dollars, the last value known by then, NaN before the first)
+        and `benchmark_returns`.
 
     Notes
     -----
@@ -46,6 +47,10 @@ def session_table(run: "RunFolder") -> pd.DataFrame:
     base = np.where(path[:-1] > 0, path[:-1], np.nan)
     table["returns"] = path[1:] / base - 1
     table["drawdown"] = path[1:] / np.maximum.accumulate(path)[1:] - 1
+    equity = frame["equity"].where(frame["equity"] > 0)
+    gross = (frame["gross"] / equity).groupby(group)
+    table["exposure"], table["peak_exposure"] = gross.mean().to_numpy(), gross.max().to_numpy()
+    table["net_exposure"] = (frame["net"] / equity).groupby(group).mean().to_numpy()
     table["benchmark"] = _benchmark(run, table.index)
     table["benchmark_returns"] = table["benchmark"].pct_change()
     return table

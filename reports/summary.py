@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from . import metrics
@@ -105,15 +104,13 @@ def _trading(closed: pd.DataFrame) -> dict[str, float]:
 
 def _activity(run: "RunFolder") -> dict[str, float]:
     table = run.sessions
-    equity = table["equity"].where(table["equity"] > 0, np.nan)
-    gross = table["gross"] / equity
     total = costs(run).loc["total"]
     bound = capacity(run)
     return {
-        "average_gross": float(gross.mean()),
-        "max_gross": float(gross.max()),
-        "average_net": float((table["net"] / equity).mean()),
-        "time_in_market": float((table["gross"] > 0).mean()) if len(table) else NAN,
+        "average_gross": float(table["exposure"].mean()),
+        "max_gross": float(table["peak_exposure"].max()),
+        "average_net": float(table["net_exposure"].mean()),
+        "time_in_market": float((table["peak_exposure"] > 0).mean()) if len(table) else NAN,
         "turnover": turnover(run),
         "traded": float(traded(run).sum()),
         "costs": float(total["amount"]),

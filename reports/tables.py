@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 FULL_TINT = 0.10
 MOST_ROWS = 100
+WITHOUT_LIMIT = (
+    "group",
+    "invalid",
+    "sleeve_rule",
+    "no_price",
+    "not_listed",
+    "delisted",
+    "kill_switch",
+    "zero_quantity",
+)
+"""Codes that compare nothing with a limit."""
 MOST_PARTS = 20
 NAMES = {ACCOUNT: "Interest of the account", RESIDUAL: "Not explained"}
 
@@ -250,8 +261,7 @@ def refusal_table(run: "RunFolder") -> Table:
             r["verdict"],
             text.whole(r["count"]),
             text.whole(r["symbols"]),
-            text.number(r["limit"], 4),
-            text.number(r["value"], 4),
+            *(["", ""] if r["code"] in WITHOUT_LIMIT else [text.number(r["limit"], 4), text.number(r["value"], 4)]),
             text.date(r["first"]),
             text.date(r["last"]),
             explain(r["code"]),
@@ -278,20 +288,22 @@ def unfilled_table(run: "RunFolder") -> Table:
 
 
 def event_table(run: "RunFolder") -> Table:
-    """Return lifecycle events and splits; dividends, which are many, are only counted."""
+    """Return lifecycle events and splits; dividends and the listings at the start, which are many, are only counted."""
     paid = run.events["kind"] == "dividend"
-    events = run.events[~paid]
+    begun = (run.events["kind"] == "list") & (run.events["ts"] == run.events["ts"].min())
+    events = run.events[~paid & ~begun]
     shown = events.head(MOST_ROWS).to_dict("records")
-    rows = [[text.time(e["ts"]), e["symbol"], text.words(e["kind"]), e["detail"]] for e in shown]
+    rows = [[e["symbol"], text.words(e["kind"]), e["detail"], text.time(e["ts"])] for e in shown]
     notes = [_shown(len(rows), len(events), "events: the first")]
+    if begun.any():
+        notes.append(f"{text.whole(begun.sum())} instruments were listed when the replay began.")
     if paid.any():
         names = run.events.loc[paid, "symbol"].nunique()
         notes.append(f"{text.whole(paid.sum())} dividends of {text.whole(names)} instruments went ex.")
     return Table(
-        ["Time, UTC", "Instrument", "Event", "Detail"] if rows else [],
+        ["Instrument", "Event", "Detail", "Time, UTC"] if rows else [],
         rows,
         note=" ".join(filter(None, notes)),
-        prose={3},
     )
 
 

@@ -1,19 +1,21 @@
 """What a run leaves, as it comes: logs into tables, lifecycle events into words, counts along the way."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from lockstep.engine.codes import Status
-from lockstep.engine.events import DELIST, DIVIDEND, ORDER, SPLIT, Events, Kind
+from lockstep.engine.events import DELIST, DIVIDEND, ORDER, RENAME, SPLIT, Events, Kind
 
 from .membership import JOIN, LEAVE
 from .tables import OPEN, REASONS, SCHEMAS, Columns, Rows, build
 
 Emit = Callable[[str, pa.Table], None]
+_NOTHING: Mapping[tuple[int, int], str] = MappingProxyType({})
 _REFUSED = int(Status.REFUSED)
 _KINDS = {JOIN: "join", LEAVE: "leave"} | {int(kind): kind.name.lower() for kind in Kind}
 
@@ -29,9 +31,14 @@ class Collector:
         Gets each piece: the table's name and rows.
     equity_slices : int
         Slices for which equity is kept one by one; after them, per session.
+    renames : mapping of (int, int) to str
+        What each change of ticker says, by `ts_event` and instrument; the event itself holds no text.
     """
 
-    def __init__(self, columns: Columns, emit: Emit, equity_slices: int) -> None:
+    def __init__(
+        self, columns: Columns, emit: Emit, equity_slices: int, renames: Mapping[tuple[int, int], str] = _NOTHING
+    ) -> None:
+        self._renames = renames
         self._columns, self._emit, self._slices_left = columns, emit, equity_slices
         self.rows: Counter[str] = Counter()
         self.unfilled: Counter[str] = Counter()
@@ -76,7 +83,7 @@ class Collector:
             "ts": rare["ts_available"],
             "symbol": [self._columns.symbol(index) for index in rare["instrument"]],
             "kind": [_KINDS[kind] for kind in rare["kind"].tolist()],
-            "detail": [detail(event) for event in rare],
+            "detail": [detail(event, self._renames) for event in rare],
         }
         return build("events", columns)
 
@@ -90,7 +97,7 @@ class Collector:
             self._emit(name, schema.empty_table())
 
 
-def detail(event: Any) -> str:
+def detail(event: Any, renames: Mapping[tuple[int, int], str] = _NOTHING) -> str:
     """Return what a corporate action or change of status says, in words."""
     kind = int(event["kind"])
     if kind == SPLIT:
@@ -100,4 +107,6 @@ def detail(event: Any) -> str:
     if kind == DELIST:
         terminal = float(event["terminal"])
         return "at the last mark" if terminal != terminal else f"{terminal:g} dollars a share"
+    if kind == RENAME:
+        return renames.get((int(event["ts_event"]), int(event["instrument"])), "")
     return ""

@@ -37,6 +37,7 @@ class RunFolder:
     def __init__(self, runs: Path) -> None:
         self.runs = runs
         try:
+            self._made = [folder for folder in (runs, *runs.parents) if not folder.exists()]
             runs.mkdir(parents=True, exist_ok=True)
             _sweep(runs)
             self.path = runs / f"{_PREFIX}{os.getpid()}-{_free_number(runs)}"
@@ -93,6 +94,11 @@ class RunFolder:
         for table in self._tables.values():
             table.abandon()
         shutil.rmtree(self.path, ignore_errors=True)
+        for folder in self._made:
+            try:
+                folder.rmdir()
+            except OSError:  # another run lies there by now
+                break
 
 
 class _Table:

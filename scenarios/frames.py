@@ -32,6 +32,7 @@ class Clip:
         self.sessions: Sessions = feed.sessions
         self.batch_rows = feed.batch_rows
         self.timers: tuple[tuple[int, int], ...] = ()
+        self.renames = feed.renames
         self.events = cut(feed.events, after, until)
         self._window, self._grace = (after, until), grace
 

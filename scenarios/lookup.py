@@ -13,6 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from lockstep.engine.errors import ConfigError, LockstepError, StrategyError
+from lockstep.engine.parameters import Parameter
+from lockstep.engine.python_strategy import METHODS
 
 DEFAULT = "STRATEGY"
 _own: set[str] = set()
@@ -63,7 +65,29 @@ def check_strategy(strategy: Any, where: str) -> Any:
             f"{where}: it is {_kind(strategy)}, expected a KernelStrategy object or a class derived from "
             "lockstep.engine.python_strategy.Strategy"
         )
+    if inspect.isclass(strategy):
+        _check_calls(strategy, where)
+    for name, kind in strategy.parameters.items():
+        if not isinstance(kind, Parameter):
+            raise StrategyError(
+                f"{where}: parameters[{name!r}] = {kind!r}, expected Integer, Number or Switch of "
+                "lockstep.engine.parameters, such as Integer(20, 2, 512)"
+            )
     return strategy
+
+
+def _check_calls(strategy: type, where: str) -> None:
+    """Refuse a class whose methods cannot be called as the engine will."""
+    for name, given in (("__init__", "desk, parameters"), *((method, "one argument") for method in METHODS)):
+        method = getattr(strategy, name, None)
+        if method is None:
+            continue
+        try:
+            inspect.signature(method).bind(*range(3 if name == "__init__" else 2))
+        except TypeError as error:
+            raise StrategyError(
+                f"{where}: {strategy.__name__}.{name} cannot be called: {error}; it gets self and {given}"
+            ) from error
 
 
 def is_strategy(value: Any) -> bool:

@@ -7,7 +7,7 @@
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,6 +45,7 @@ class Feed(Protocol):
     sessions: Sessions
     timers: tuple[tuple[int, int], ...]
     batch_rows: int
+    renames: Callable[[], dict[tuple[int, int], str]]
 
     def __iter__(self) -> Iterator[Events]: ...
 

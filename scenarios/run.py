@@ -13,6 +13,7 @@ from lockstep.engine.runner import Runner
 from lockstep.engine.world import World
 
 from .benchmark import ALL, Benchmark
+from .blame import strategy_errors
 from .collect import Collector, Emit
 from .folder import RunFolder
 from .loading import Source
@@ -84,8 +85,13 @@ def execute(
     LockstepError
         If a strategy fails or the engine refuses to go on.
     """
+    with strategy_errors():
+        return _execute(plan, emit, progress, clock)
+
+
+def _execute(plan: Plan, emit: Emit, progress: Progress | None, clock: Callable[[], float]) -> Outcome:
     world = plan.world()
-    collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices)
+    collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices, plan.feed.renames())
     runner = Runner(world, collector.sink)
     plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions, plan.window.replay_from, plan.window.last))
     benchmark = make_benchmark(plan)

@@ -51,6 +51,13 @@ def read_manifest(run: Path) -> dict[str, Any]:
     missing = [key for key in _NEEDED if key not in manifest]
     if missing:
         raise ConfigError(f"{file}: it has no {missing[0]!r}; run the scenario again")
+    entries = manifest["data"]
+    if not isinstance(entries, list) or not all(
+        isinstance(each, dict) and {"dataset", "hash"} <= set(each) for each in entries
+    ):
+        raise ConfigError(
+            f"{file}: data = {entries!r}, expected a list of datasets with hashes; run the scenario again"
+        )
     return manifest
 
 

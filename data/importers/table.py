@@ -86,6 +86,8 @@ class Layout:
             raise DataError(f"header = {self.header!r}, expected a list of names")
         if not isinstance(self.delimiter, str) or len(self.delimiter) != 1:
             raise DataError(f"delimiter = {self.delimiter!r}, expected one character")
+        if not isinstance(self.symbol, str):
+            raise DataError(f"symbol = {self.symbol!r}, expected text such as AAPL or {{symbol}}.csv")
         if not isinstance(self.price_unit, int | float) or self.price_unit <= 0:
             raise DataError(f"price_unit = {self.price_unit!r}, expected a number above 0")
 
@@ -98,6 +100,10 @@ def read_tables(paths: Sequence[Path], layout: Layout, declaration: Declaration)
     DataError
         If a file is wrong; names file, line and value.
     """
+    fields = ("time", "date", *VALUES[declaration.kind], *OPTIONAL)
+    strange = [name for name in layout.columns if name not in fields]
+    if strange:
+        raise DataError(f"columns.{strange[0]} is no field of {declaration.kind}; expected one of {', '.join(fields)}")
     parts, actions, repairs = [], [], []
     for path in sorted(paths):
         text = read_file(path, layout)

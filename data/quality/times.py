@@ -48,6 +48,14 @@ class Sayer:
         return f"{self.rows.ids[int(self.rows['code'][row])]} at {local(int(self.rows['ts_event'][row]), self.zone)}"
 
 
+class DateSayer(Sayer):
+    """Says of which instrument and date a row is, where no session was found for its date."""
+
+    def __call__(self, row: int) -> str:
+        """Return instrument and date of a row."""
+        return f"{self.rows.ids[int(self.rows['code'][row])]} on {iso_date(int(self.rows['ts_event'][row]) // DAY)}"
+
+
 def local(ts: int, zone: str) -> str:
     """Return an instant (ns UTC) as text in a zone."""
     from datetime import UTC, datetime
@@ -70,6 +78,8 @@ def _calendar(inspection: Inspection) -> None:
     if inspection.declaration.label != "session":
         outside &= ~_on_session_day(inspection)
     say = Sayer(inspection.rows, inspection.sessions.zone)
+    if inspection.declaration.label == "session":
+        say = DateSayer(inspection.rows, inspection.sessions.zone)
     expected = f"a day on which {inspection.declaration.calendar} was open"
     if inspection.violation("calendar", outside, say, expected) == "drop":
         inspection.keep(~outside)
@@ -86,7 +96,7 @@ def _at(mask: Array) -> int:
 def _extended(inspection: Inspection) -> None:
     outside = (inspection.session < 0) & _on_session_day(inspection)
     say = Sayer(inspection.rows, inspection.sessions.zone)
-    expected = f"bars within the sessions of {inspection.declaration.calendar}{_hint(inspection, outside)}"
+    expected = f"rows within the sessions of {inspection.declaration.calendar}{_hint(inspection, outside)}"
     if inspection.violation("extended", outside, say, expected) == "drop":
         inspection.keep(~outside)
 
@@ -108,12 +118,16 @@ def _usual_shift(inspection: Inspection) -> float:
     ts = inspection.rows["ts_open" if inspection.rows.has("ts_open") else "ts_event"]
     midnight = inspection.sessions.midnight
     number = np.clip(np.searchsorted(midnight, ts, "right") - 1, 0, len(midnight) - 1)
-    first = np.full(len(midnight), np.iinfo(np.int64).max)
+    first, last = np.full(len(midnight), np.iinfo(np.int64).max), np.zeros(len(midnight), np.int64)
     np.minimum.at(first, number, ts)
+    np.maximum.at(last, number, inspection.rows["ts_event"])
     used = first < np.iinfo(np.int64).max
     hours = (first[used] - inspection.sessions.open[used]) / 3.6e12
     middle = float(np.median(hours))
-    return middle if abs(middle) >= 0.5 and float(np.mean(np.abs(hours - middle) < 0.1)) > 0.5 else 0.0
+    usual = abs(middle) >= 0.5 and float(np.mean(np.abs(hours - middle) < 0.1)) > 0.5
+    # Another zone moves both ends of a session; rows of extended hours begin early and end late.
+    late = float(np.median((last[used] - inspection.sessions.close[used]) / 3.6e12))
+    return middle if usual and (middle > 0 or late < 0.5) else 0.0
 
 
 def _order(inspection: Inspection) -> None:

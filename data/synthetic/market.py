@@ -84,14 +84,26 @@ class SyntheticMarket:
             if type(getattr(self, name)) is not type(field.default):
                 kind = type(field.default).__name__
                 raise DataError(f"{name} = {getattr(self, name)!r}, expected a value of type {kind}")
-        if not 2 <= self.symbols <= 999 or self.sessions < 1 or self.half_life < 1:
-            raise DataError(f"{self}: expected 2 to 999 symbols, one session or more, a half-life of a minute or more")
-        plain = self.symbols - 2 * self.pairs
-        if self.pairs < 0 or plain < 0 or max(self.splits, self.late, self.delisted, 0) > max(plain, 0):
-            raise DataError(
-                f"{self}: {self.symbols} symbols hold {self.pairs} pairs and {max(plain, 0)} others; expected splits, "
-                "late and delisted each to be at most the others"
-            )
+        plain = max(self.symbols - 2 * self.pairs, 0)
+        among = f"the {plain} symbols outside the {self.pairs} pairs"
+        ranges = {
+            "seed": (0, 2**63 - 1, ""),
+            "symbols": (2, 999, ""),
+            "sessions": (1, 100_000, ""),
+            "half_life": (1, 10**9, " minutes"),
+            "pairs": (0, self.symbols // 2, f": two of the {self.symbols} symbols each"),
+            "splits": (0, plain, f": {among}"),
+            "late": (0, plain, f": {among}"),
+            "delisted": (0, plain, f": {among}"),
+            "halts": (0, 100_000, ""),
+        }
+        for name, (low, high, why) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise DataError(f"{name} = {getattr(self, name)}, expected from {low} to {high}{why}")
+        try:
+            np.datetime64(self.start, "D")
+        except ValueError as error:
+            raise DataError(f"start = {self.start!r}, expected a date such as 2019-01-02") from error
         if not 1 <= self.step <= 30 or 30 % self.step:
             raise DataError(f"step={self.step}, expected minutes that divide 30: 1, 2, 3, 5, 6, 10, 15 or 30")
 

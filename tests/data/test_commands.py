@@ -1,6 +1,6 @@
 import pytest
 
-from lockstep.data.actions import nano, read_actions
+from lockstep.data.actions import nano
 from lockstep.data.commands import check_dataset, import_dataset, list_datasets, show
 from lockstep.data.importers.table import as_ratio
 from lockstep.engine.errors import DataError
@@ -29,37 +29,6 @@ def test_a_table_with_an_actions_file(own, tmp_path, texts):
     assert manifest.actions == 2
     paid = own.sql("""SELECT amount, CAST(pay_ts AS DATE) AS day FROM "mine/actions" WHERE kind = 'dividend'""")
     assert [(row["amount"], str(row["day"])) for row in paid.to_pylist()] == [(250_000_000, "2020-03-20")]
-
-
-@pytest.mark.parametrize(
-    ("name", "importer", "options", "message"),
-    [
-        ("x", "magic", {}, "importer 'magic', expected one of bundled, daily"),
-        ("x", "bundled", {}, "bundled dataset 'x': expected one of skfolio-20"),
-        ("ohlcv-5", "bundled", {"speed": 1}, "option 'speed' is unknown; expected none"),
-        ("x", "table", {}, "paths is missing"),
-        ("x", "table", {"paths": "nowhere.csv", **TABLE}, "nowhere.csv: no such file"),
-        ("x", "table", {"paths": "nowhere.csv", **TABLE, "colour": 1}, "option 'colour' is unknown"),
-        ("x", "table", {"paths": "nowhere.csv"}, "timeframe is missing"),
-        ("x", "lean", {"paths": "nowhere"}, "resolution is missing"),
-        ("x", "lean", {"paths": "nowhere", "resolution": "daily"}, "no such folder"),
-        ("x", "daily", {"paths": "nowhere", "source": "x", "licence": "y"}, "no such file"),
-        ("x", "synthetic", {}, "must be named so"),
-        ("synthetic-x", "synthetic", {"seeds": 1}, "option 'seeds' is unknown"),
-        ("synthetic-x", "synthetic", {"symbols": "12"}, "symbols = '12', expected a value of type int"),
-        ("x", "table", {"paths": "x.csv", **TABLE, "time_format": "rfc822"}, "time_format = 'rfc822', expected iso"),
-        ("x", "table", {"paths": "x.csv", **TABLE, "time_format": []}, "time_format = 'nothing'"),
-        ("x", "table", {"paths": "x.csv", **TABLE, "columns": "time"}, "columns = 'time', expected a table"),
-        ("x", "table", {"paths": "x.csv", **TABLE, "header": "time"}, "header = 'time', expected a list"),
-        ("x", "table", {"paths": "x.csv", **TABLE, "delimiter": "ab"}, "delimiter = 'ab', expected one character"),
-        ("x", "table", {"paths": "x.csv", **TABLE, "price_unit": 0}, "price_unit = 0, expected a number above 0"),
-        ("synthetic-x", "synthetic", {"form": "hourly"}, "form='hourly', expected one of intraday"),
-    ],
-)
-def test_imports_that_cannot_be_are_refused(own, name, importer, options, message):
-    with pytest.raises(DataError, match=message):
-        import_dataset(own, name, importer, **options)
-    assert own.names() == []
 
 
 def test_the_list_names_what_is_there_and_what_could_be(catalog):
@@ -105,30 +74,6 @@ def test_show_gives_facts_instruments_and_rows(catalog):
     assert [entry["id"] for entry in shown["instruments"]] == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
     with pytest.raises(DataError, match="symbol 'ZZZ'"):
         show(catalog, "ohlcv-5", ["ZZZ"])
-
-
-HEAD = "symbol,kind,date,numerator,denominator,amount,new_symbol\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("symbol,kind\nA,split\n", r"columns \['date'\] are missing"),
-        ("symbol,kind,date,colour\nA,split,2020-01-01,red\n", r"columns \['colour'\] are unknown"),
-        (HEAD + "A,merger,2020-01-01,,,,\n", "actions.csv:2: kind 'merger', expected one of split"),
-        (HEAD + "A,split,2020-01-01,2,,,\n", "actions.csv:2: split 2:0, expected whole numbers"),
-        (HEAD + "A,split,2020-01-01,1.5,1,,\n", "actions.csv:2: invalid literal"),
-        (HEAD + "# note\nA,split,01/02/2020,2,1,,\n", "actions.csv:3: .*expected ISO dates"),
-        (HEAD + "A,dividend,2020-01-01,,,-1,\n", "actions.csv:2: dividend -1.0, expected dollars above 0"),
-        (HEAD + "A,dividend,2020-01-01,,,1e3,\n", "actions.csv:2: amount '1e3'"),
-        (HEAD + "A,rename,2020-01-01,,,,\n", "actions.csv:2: rename without new_symbol"),
-    ],
-)
-def test_actions_files_that_are_wrong_are_refused(tmp_path, text, message):
-    path = tmp_path / "actions.csv"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message):
-        read_actions(path)
 
 
 @pytest.mark.parametrize(

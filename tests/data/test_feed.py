@@ -327,3 +327,10 @@ def test_a_run_is_told_where_its_data_came_from(catalog):
     assert told["first"] == "1990-01-02T21:00:00"
     assert "survived" in told["survivorship"]
     assert {"rule", "count", "detail"} == set(told["findings"][0])
+
+
+def test_what_is_listed_after_the_end_is_not_told(catalog):
+    batches = list(Replay(catalog, "ohlcv-5", end="2008-12-31"))
+    listed = np.concatenate([batch["instrument"][batch["kind"] == LIST] for batch in batches])
+    assert sorted(listed.tolist()) == [0, 2, 3, 4]  # FB, the second, came in 2012
+    assert max(int(batch["ts_event"].max()) for batch in batches) < np.datetime64("2009-01-01", "ns").astype(int)

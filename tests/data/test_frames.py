@@ -13,6 +13,7 @@ from lockstep.engine.events import (
     CLOSE,
     DIVIDEND,
     LIST,
+    RENAME,
     SESSION_CLOSE,
     SLICE,
     SLICE_AFTER,
@@ -173,3 +174,11 @@ def test_a_feed_can_be_read_twice_and_in_any_batches():
 def test_frames_that_are_wrong_are_refused(data, message):
     with pytest.raises(DataError, match=message):
         FrameFeed(data)
+
+
+def test_a_change_of_ticker_says_from_what_to_what():
+    index = pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-04"])
+    actions = [Action("XYZ", "rename", days("2024-01-03"), symbol="NEW")]
+    feed = FrameFeed(pd.DataFrame({"XYZ": [10.0, 10.5, 10.2]}, index=index), actions=actions)
+    (event,) = feed.events[feed.events["kind"] == RENAME]
+    assert feed.renames() == {(int(event["ts_event"]), 0): "XYZ to NEW"}

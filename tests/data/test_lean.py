@@ -93,9 +93,18 @@ def test_a_ticker_change_keeps_the_permanent_id(folder, own):
     rename = events[events["kind"] == RENAME]
     assert [utc(ts) for ts in rename["ts_event"]] == ["2020-03-05T05:00:00"]
     assert list(rename["instrument"]) == [0]
-    assert Replay(own, "mine").renames() == {(int(rename["ts_event"][0]), 0): "NEW"}
+    assert Replay(own, "mine").renames() == {(int(rename["ts_event"][0]), 0): "OLD to NEW"}
     assert [utc(ts) for ts in events["ts_event"][events["kind"] == DELIST]] == ["2020-03-10T04:00:00"]
     assert list(events["close"][(events["kind"] == BAR) & (events["instrument"] == 0)]) == [10.0] * 6
+
+
+def test_two_companies_of_one_ticker_are_told_apart_by_their_ids(folder, own):
+    folder.text("map_files/new.csv", "20200306,old,Q\n20501231,old,Q\n")
+    folder.text("map_files/old.1.csv", "20200302,old,Q\n20200304,old,Q\n")
+    folder.zip("daily/old.zip", daily(("20200302", 10), ("20200303", 10), ("20200304", 10), ("20200306", 70)))
+    ingest(own, "mine", read_lean(folder.root, "daily"))
+    assert [each.symbol for each in Replay(own, "mine").instruments] == ["NEW", "OLD.1"]
+    assert [each.symbol for each in Replay(own, "mine", ["NEW"]).instruments] == ["OLD"]
 
 
 def test_a_ticker_has_one_owner_a_day(folder):

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lockstep.reports import RunFolder, load
+from lockstep.reports import RunFolder, load, statistics
 
 from .fabricate import Fabric
 
@@ -32,6 +32,16 @@ def test_sessions_follow_the_session_tables_where_there_are_any():
     ends = marks_at("2020-01-03 04:00", "2020-01-03 16:00")
     run = RunFolder(manifest=MANIFEST, equity=equity(times, np.arange(8.0) + 100), sleeves=ends)
     assert run.sessions["equity"].tolist() == [102.0, 106.0, 107.0]
+
+
+def test_exposure_is_that_of_the_whole_day_and_not_of_its_end():
+    times = ["2020-01-02 15:00", "2020-01-02 21:00", "2020-01-03 15:00", "2020-01-03 21:00"]
+    frame = equity(times, [100.0] * 4).assign(gross=[40.0, 0.0, 0.0, 0.0], net=[-40.0, 0.0, 0.0, 0.0])
+    run = RunFolder(manifest=MANIFEST, equity=frame)
+    assert run.sessions["exposure"].tolist() == [0.2, 0.0]
+    found = statistics(run)
+    assert (found["average_gross"], found["max_gross"], found["average_net"]) == (0.1, 0.4, -0.1)
+    assert found["time_in_market"] == 0.5
 
 
 def test_the_number_of_slices_does_not_change_the_sessions(tmp_path):

@@ -253,9 +253,9 @@ def test_a_strategy_in_plain_python_beside_the_scenario_runs(plain):
 
 
 def test_a_strategy_that_raises_leaves_no_run(plain, tmp_path):
-    with pytest.raises((StrategyError, ZeroDivisionError)):
+    with pytest.raises(StrategyError, match="ZeroDivisionError: division by zero"):
         plain("1 / 0")
-    assert list((tmp_path / "runs").iterdir()) == []
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_damaged_scenario_object_is_not_run(catalog, make, tmp_path):

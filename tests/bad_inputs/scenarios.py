@@ -1,10 +1,6 @@
-"""Whatever is wrong in a scenario is refused in one sentence that names it, before anything is written."""
+"""Scenarios that are wrong: as they are read, and when they meet the data."""
 
-import pytest
-
-from lockstep.engine.errors import ConfigError, DataError, LockstepError
-from lockstep.scenarios.loading import load
-from lockstep.scenarios.run import run_scenario
+import re
 
 HEAD = '[data]\ndataset = "ohlcv-5"\nstart = "2008-06-02"\nend = "2008-12-31"\n'
 USE = '[strategy]\nuse = "lockstep.strategies.sma_cross"\n'
@@ -78,110 +74,80 @@ SCHEMA = {
     "universe without file": (GOOD + "[universe]\nfile = 'none.csv'\n", ["none.csv", "cannot be read"]),
     "risk as a number": ("risk = 3\n" + GOOD, [":1: risk = 3", "expected a table"]),
 }
+"""Name → text of the scenario, words that the sentence must hold."""
 
 PLAN = {
-    "unknown dataset": (GOOD.replace("ohlcv-5", "no-such"), DataError, ["'no-such' is not in the catalogue"]),
-    "dataset that climbs": (GOOD.replace("ohlcv-5", "../x"), DataError, ["'../x'"]),
-    "unknown symbol": (GOOD.replace("start", "symbols = ['APPL']\nstart"), DataError, ["'APPL'", "AAPL"]),
+    "unknown dataset": (GOOD.replace("ohlcv-5", "no-such"), 3, ["'no-such' is not in the catalogue"]),
+    "dataset that climbs": (GOOD.replace("ohlcv-5", "../x"), 3, ["'../x'"]),
+    "unknown symbol": (GOOD.replace("start", "symbols = ['APPL']\nstart"), 3, ["'APPL'", "AAPL"]),
     "other timeframe": (
-        GOOD.replace("start", "timeframe = '1min'\nstart"), ConfigError, ["data.timeframe = '1min'", "'1d'"],
+        GOOD.replace("start", "timeframe = '1min'\nstart"), 2, ["data.timeframe = '1min'", "'1d'"],
     ),
-    "other calendar": (GOOD.replace("start", "calendar = '24/7'\nstart"), ConfigError, ["data.calendar", "'XNYS'"]),
-    "end before start": (GOOD.replace("2008-12-31", "2008-01-31"), ConfigError, ["data.start", "not before data.end"]),
+    "other calendar": (GOOD.replace("start", "calendar = '24/7'\nstart"), 2, ["data.calendar", "'XNYS'"]),
+    "end before start": (GOOD.replace("2008-12-31", "2008-01-31"), 2, ["data.start", "not before data.end"]),
     "before all data": (
         GOOD.replace("2008-06-02", "1980-01-01").replace("2008-12-31", "1981-01-01"),
-        DataError,
+        3,
         ["no rows between start and end"],
     ),
     "after all data": (
         GOOD.replace("2008-06-02", "2020-01-01").replace("2008-12-31", "2021-01-01"),
-        ConfigError,
+        2,
         ["leaves nothing to trade", "sessions from"],
     ),
-    "endless warm-up": (GOOD.replace("start", "warmup = 5000\nstart"), ConfigError, ["5000 sessions of warm-up"]),
+    "endless warm-up": (GOOD.replace("start", "warmup = 5000\nstart"), 2, ["5000 sessions of warm-up"]),
     "delay of another dataset": (
-        GOOD + "[execution]\ndelay = {other = '1s'}\n", ConfigError, ["execution.delay.other", "ohlcv-5"],
+        GOOD + "[execution]\ndelay = {other = '1s'}\n", 2, ["execution.delay.other", "ohlcv-5"],
     ),
     "no such module": (
-        GOOD.replace("sma_cross", "sma_crss"), ConfigError, ["no module", "mean lockstep.strategies.sma_cross?"],
+        GOOD.replace("sma_cross", "sma_crss"), 2, ["no module", "mean lockstep.strategies.sma_cross?"],
     ),
-    "no such package": (HEAD + "[strategy]\nuse = 'nowhere.at_all'\n", ConfigError, ["there is no module 'nowhere'"]),
-    "no such name": (GOOD.replace('cross"', 'cross:OTHER"'), ConfigError, ["has no OTHER", "STRATEGY"]),
-    "not a strategy": (GOOD.replace('cross"', 'cross:LONGEST"'), LockstepError, ["an object of int", "KernelStrategy"]),
-    "unknown parameter": (GOOD + "parameters.slwo = 3\n", ConfigError, ["strategy.parameters", "'slwo'", "fast, slow"]),
-    "parameter out of range": (GOOD + "parameters.fast = 1\n", ConfigError, ["fast = 1", "from 2 to 512"]),
-    "fraction for a parameter": (GOOD + "parameters.fast = 2.5\n", ConfigError, ["fast = 2.5", "a whole number"]),
-    "text for a parameter": (GOOD + "parameters.fast = 'x'\n", ConfigError, ["fast = 'x'"]),
+    "no such package": (HEAD + "[strategy]\nuse = 'nowhere.at_all'\n", 2, ["there is no module 'nowhere'"]),
+    "no such name": (GOOD.replace('cross"', 'cross:OTHER"'), 2, ["has no OTHER", "STRATEGY"]),
+    "not a strategy": (GOOD.replace('cross"', 'cross:LONGEST"'), 4, ["an object of int", "KernelStrategy"]),
+    "unknown parameter": (GOOD + "parameters.slwo = 3\n", 2, ["strategy.parameters", "'slwo'", "fast, slow"]),
+    "parameter out of range": (GOOD + "parameters.fast = 1\n", 2, ["fast = 1", "from 2 to 512"]),
+    "fraction for a parameter": (GOOD + "parameters.fast = 2.5\n", 2, ["fast = 2.5", "a whole number"]),
+    "text for a parameter": (GOOD + "parameters.fast = 'x'\n", 2, ["fast = 'x'"]),
     "two sleeves of one name": (
         HEAD + 2 * "[[sleeves]]\nuse = 'lockstep.strategies.sma_cross'\nshare = 0.5\n",
-        ConfigError,
+        2,
         ["sleeves[1].name = 'SMA cross' is used twice"],
     ),
-    "benchmark not replayed": (GOOD + "[benchmark]\nsymbol = 'SPY'\n", ConfigError, ["benchmark.symbol = 'SPY'"]),
+    "benchmark not replayed": (GOOD + "[benchmark]\nsymbol = 'SPY'\n", 2, ["benchmark.symbol = 'SPY'"]),
     "benchmark not in its dataset": (
-        GOOD + "[benchmark]\nsymbol = 'SPY'\ndataset = 'ohlcv-5'\n", DataError, ["'SPY'", "ohlcv-5"],
+        GOOD + "[benchmark]\nsymbol = 'SPY'\ndataset = 'ohlcv-5'\n", 3, ["'SPY'", "ohlcv-5"],
     ),
     "shock of a stranger": (
         GOOD + "[[shocks]]\nkind = 'gap'\nat = '2008-09-15'\nsize = -0.1\nsymbols = ['LEH']\n",
-        ConfigError,
+        2,
         ["shocks[0].symbols", "'LEH'"],
     ),
     "shock outside the run": (
-        GOOD + "[[shocks]]\nkind = 'gap'\nat = '2012-09-15'\nsize = -0.1\n", ConfigError, ["lies outside the run"],
+        GOOD + "[[shocks]]\nkind = 'gap'\nat = '2012-09-15'\nsize = -0.1\n", 2, ["lies outside the run"],
     ),
     "shock that ends before it starts": (
-        GOOD + "[[shocks]]\nkind = 'halt'\nstart = '2008-09-15'\nend = '2008-09-10'\n", ConfigError, ["swap"],
+        GOOD + "[[shocks]]\nkind = 'halt'\nstart = '2008-09-15'\nend = '2008-09-10'\n", 2, ["swap"],
     ),
     "spell of a stranger": (
         GOOD.replace("start", "symbols = ['IBM']\nstart", 1)
         + "[[universe.members]]\nsymbol = 'LEH'\nstart = '2008-01-01'",
-        ConfigError,
+        2,
         ["universe.members[0].symbol = 'LEH'"],
     ),
     "overlapping spells": (
-        GOOD + 2 * "[[universe.members]]\nsymbol = 'IBM'\nstart = '2008-01-01'\n", ConfigError, ["IBM overlap"],
+        GOOD + 2 * "[[universe.members]]\nsymbol = 'IBM'\nstart = '2008-01-01'\n", 2, ["IBM overlap"],
     ),
 }  # fmt: skip
+"""Name → text of the scenario, exit code, words: what only the data or the strategy can tell."""
 
 
-def refuse(tmp_path, text, run=None):
-    file = tmp_path / "bad.toml"
-    file.write_text(text)
-    with pytest.raises(LockstepError) as caught:
-        run(load(str(file))) if run else load(str(file))
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert "Traceback" not in sentence
-    return caught.value, sentence
-
-
-@pytest.mark.parametrize("case", SCHEMA)
-def test_a_wrong_scenario_is_refused_when_it_is_read(case, tmp_path):
-    text, words = SCHEMA[case]
-    error, sentence = refuse(tmp_path, text)
-    assert isinstance(error, ConfigError)
-    assert error.exit_code == 2
-    assert ("bad.toml" in sentence) or ("none.csv" in sentence)
-    assert all(word in sentence for word in words), sentence
-
-
-@pytest.mark.parametrize("case", PLAN)
-def test_what_only_the_data_can_tell_is_refused_before_anything_is_written(case, tmp_path, catalog):
-    text, kind, words = PLAN[case]
-    runs = tmp_path / "runs"
-    error, sentence = refuse(tmp_path, text, lambda source: run_scenario(source, catalog, runs))
-    assert isinstance(error, kind)
-    assert all(word in sentence for word in words), sentence
-    assert not runs.exists()
-
-
-def test_bytes_that_are_no_text_are_refused(tmp_path):
-    file = tmp_path / "latin.toml"
-    file.write_bytes(b"title = '\xe9'\n")
-    with pytest.raises(ConfigError, match=r"byte 9 is not UTF-8"):
-        load(str(file))
-
-
-def test_a_folder_without_scenario_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="neither a bundled scenario"):
-        load(str(tmp_path))
+def cases():
+    """Return (arguments, code, words, files) by name."""
+    found = {name: (text, 2, words) for name, (text, words) in SCHEMA.items()} | PLAN
+    refused = {
+        name: (["backtest", "bad.toml"], code, [re.escape(each) for each in words], {"bad.toml": text})
+        for name, (text, code, words) in found.items()
+    }
+    latin = (["backtest", "bad.toml"], 2, ["bad.toml: byte 9 is not UTF-8; save"], {"bad.toml": b"title = '\xe9'\n"})
+    return {**refused, "not UTF-8": latin}
