@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lockstep import __version__
+from lockstep.live.commands import keys_app
 
 if TYPE_CHECKING:
     from lockstep.data.catalog import Catalog
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Datasets of the catalogue.", no_args_is_help=False)
 app.add_typer(data_app, name="data")
+app.add_typer(keys_app, name="keys")
 
 Scenarios = Annotated[
     list[str] | None,
@@ -484,7 +486,9 @@ def _summary(result: "RunResult") -> dict[str, Any]:
 
 
 def _complain(sentence: str) -> None:
-    typer.echo(f"lockstep: {sentence}", err=True)
+    from lockstep.live.secrecy import redact
+
+    typer.echo(redact(f"lockstep: {sentence}"), err=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,35 @@
+"""The commands of live trading; nothing heavy is imported before a command needs it."""
+
+import json
+from typing import Annotated
+
+import typer
+
+keys_app = typer.Typer(help="API keys, from the environment or .env.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line instead of text.")]
+
+
+@keys_app.callback()
+def keys_root() -> None:
+    """Show the help where no command is given."""
+
+
+@keys_app.command("check")
+def keys_check(as_json: Json = False) -> None:
+    """Say which keys there are and what each works for, by a harmless request; exit code 2 if one does not work."""
+    from dataclasses import asdict
+
+    from .keys import Keyring
+    from .keys_check import check
+
+    failed = False
+    for finding in check(Keyring()):
+        failed |= finding.works is False
+        if as_json:
+            typer.echo(json.dumps(asdict(finding)))
+        else:
+            verdict = {True: "works", False: "fails", None: ""}[finding.works]
+            typer.echo(f"{finding.what:<11} {verdict:<6} {finding.where}: {finding.detail}")
+    if failed:
+        raise typer.Exit(2)
