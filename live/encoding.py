@@ -107,9 +107,8 @@ _status = _names(Status, **dict.fromkeys(_MONEY, money), **dict.fromkeys(_TIMES,
 
 
 def as_dict(published: Published) -> dict[str, Any]:
-    """Return a snapshot as what JSON can hold, with its ``number`` and whether it is ``healthy``."""
-    found = _status(published.status)
-    return {"number": published.number, "healthy": published.status.healthy, **found}
+    """Return a snapshot as what JSON can hold, with its ``number``."""
+    return {"number": published.number, **_status(published.status)}
 
 
 def as_json(value: Mapping[str, Any]) -> str:

@@ -43,7 +43,6 @@ class Publisher:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._latest: Published | None = None
-        self._listeners: list[Callable[[], None]] = []
         self._points: list[EquityPoint] = []
         self._stride, self._skipped, self._last = 1, 0, -DUE_EVERY
 
@@ -59,9 +58,6 @@ class Publisher:
             if status.equity is not None:
                 self._add(EquityPoint(status.ts, status.equity))
             self._changed.notify_all()
-            listeners = tuple(self._listeners)
-        for listener in listeners:
-            listener()
 
     def remember(self, points: Iterable[tuple[int, int]]) -> None:
         """Put the equity from before a restart, ``(ts, equity)`` in order of time, in front of the curve."""
@@ -75,6 +71,10 @@ class Publisher:
     def latest(self) -> Published | None:
         """The latest snapshot, None before the first."""
         return self._latest
+
+    def age(self) -> float:
+        """Return for how many seconds nothing was published; infinity before the first snapshot."""
+        return (monotonic() - self._last) / SECOND if self._latest else float("inf")
 
     def curve(self) -> list[EquityPoint]:
         """Return the equity so far, thinned, with the latest point last."""
@@ -90,20 +90,6 @@ class Publisher:
         with self._changed:
             self._changed.wait_for(lambda: self._latest is not None and self._latest.number > after, timeout)
             return self._latest if self._latest is not None and self._latest.number > after else None
-
-    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have `listener` called on the session's thread after each snapshot; return what ends it.
-
-        It must return at once and never raise: ``loop.call_soon_threadsafe`` of something is what it is for.
-        """
-        with self._changed:
-            self._listeners.append(listener)
-
-        def end() -> None:
-            with self._changed:
-                self._listeners.remove(listener)
-
-        return end
 
     def _add(self, point: EquityPoint) -> None:
         self._skipped += 1

@@ -233,10 +233,3 @@ class Status:
     def streams_up(self) -> bool:
         """Return whether every stream that the session uses is up."""
         return all(stream.state in (StreamState.UP, StreamState.OFF) for stream in self.streams)
-
-    @property
-    def healthy(self) -> bool:
-        """Return whether the session can trade as it should: not failed, and streams up while the market is open."""
-        if self.phase is Phase.FAILED:
-            return False
-        return not self.market_open or self.streams_up
