@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from .status import Status
 
 MOST_POINTS = 4_096
 DUE_EVERY = 100 * MS
-CONFIRM_WITHIN = 30 * SECOND
+CONFIRM_WITHIN = 60 * SECOND
 MOST_PROPOSED = 64
 
 
@@ -136,24 +136,24 @@ class Commands:
         self._queue: list[Command] = []
         self._listener: Callable[[], None] = lambda: None
 
-    def propose(self, action: Action, by: str, reason: str = "") -> str:
-        """Return the ticket that confirms this command, once, within 30 s."""
+    def propose(self, action: Action, by: str) -> str:
+        """Return the ticket that confirms this command, once, within a minute."""
         ticket = secrets.token_urlsafe(16)
         with self._lock:
             now = monotonic()
             self._proposed = {key: value for key, value in self._proposed.items() if value.expires > now}
             while len(self._proposed) >= MOST_PROPOSED:
                 del self._proposed[next(iter(self._proposed))]
-            self._proposed[ticket] = _Proposal(Command(action, by, reason), now + CONFIRM_WITHIN)
+            self._proposed[ticket] = _Proposal(Command(action, by, ""), now + CONFIRM_WITHIN)
         return ticket
 
-    def confirm(self, ticket: str) -> Command:
-        """Queue the command of a ticket.
+    def confirm(self, ticket: str, reason: str = "") -> Command:
+        """Queue the command of a ticket, with the reason that was given.
 
         Raises
         ------
         ConfigError
-            If the ticket is unknown, used or older than 30 s.
+            If the ticket is unknown, used or older than a minute.
         """
         with self._lock:
             proposal = self._proposed.pop(ticket, None)
@@ -162,10 +162,11 @@ class Commands:
                     f"nothing to confirm: the ticket is unknown, used or older than {CONFIRM_WITHIN // SECOND} s; "
                     "ask for the action again"
                 )
-            self._queue.append(proposal.command)
+            command = replace(proposal.command, reason=reason)
+            self._queue.append(command)
             listener = self._listener
         listener()
-        return proposal.command
+        return command
 
     def listen(self, listener: Callable[[], None]) -> None:
         """Have `listener` called on the watcher's thread when a command was queued, to wake the session."""
