@@ -176,7 +176,7 @@ class Journal:
         ]
 
     def note_timing(self, key: str, times: Sequence[int]) -> None:
-        """Note when an intent's event came in, was journalled, decided upon, intended, sent, answered (monotonic ns)."""
+        """Note when an intent's event came in, was journalled, decided, intended, sent, answered (monotonic ns)."""
         self._notes.append(("INSERT OR REPLACE INTO timings VALUES (?, ?, ?, ?, ?, ?, ?)", (key, *times)))
 
     def intend(self, intents: Sequence[Intent]) -> None:
