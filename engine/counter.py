@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from . import records as r
 from .arena import address, at
 from .broker.matching import match
-from .codes import Reason
+from .codes import Reason, Update
 from .compile import int64, kernel
 from .events import EVENT, QUOTE, SLICE, Events
 from .instruments import Instrument
@@ -37,6 +37,7 @@ from .world import Sleeve, World, _callable
 LEG = np.dtype([(name, "<i8") for name in ("instrument", "quantity", "type", "tif", "limit", "stop", "trail")])
 """One order of a group; quantity in lots, signed, prices in micros on the tick."""
 _leg_at = at(LEG)
+_FILL = int(Update.FILL)
 
 
 @kernel
@@ -126,8 +127,9 @@ def _correct(world_address: int, instrument: int, quantity: int, price: int, fee
 class Report(NamedTuple):
     """What the broker says of an order.
 
-    `code` is one of `codes.Update`, `reason` one of `codes.Reason`. `quantity` (signed lots), `price` and `stop`
-    (micros a share) are those of the fill, or of the new terms. `happened` and `known` are ns UTC.
+    `code` is one of `codes.Update`, `reason` one of `codes.Reason`. `quantity` (signed lots) and `price` (micros a
+    share) are those of the fill, or of the new terms, to which `stop` belongs; `fee` (micros) goes with a fill.
+    `happened` and `known` are ns UTC.
     """
 
     order_id: int
@@ -137,6 +139,7 @@ class Report(NamedTuple):
     quantity: int
     price: int
     stop: int
+    fee: int
     happened: int
     known: int
 
@@ -266,7 +269,10 @@ class Counter:
     def _report(self) -> None:
         event = self._queue[int(self.world.header.queue) - 1]["event"]
         names = ("order_id", "instrument", "code", "reason", "quantity", "price", "fee", "ts_event", "ts_available")
-        self.listen(Report(*(int(event[name]) for name in names)))
+        order, instrument, code, reason, quantity, price, other, happened, known = (int(event[name]) for name in names)
+        # The event's field holds a fill's fee, or the stop of new terms.
+        stop, fee = (0, other) if code == _FILL else (other, 0)
+        self.listen(Report(order, instrument, code, reason, quantity, price, stop, fee, happened, known))
 
     def _read_logs(self) -> None:
         header = self._output.header

@@ -49,8 +49,8 @@ class Activities:
                 "execution_id": fill["execution_id"],
             },
         )
-        if report.stop:  # a fill's fee
-            self._cash(report.known, "FEE", order.symbol, -report.stop)
+        if report.fee:
+            self._cash(report.known, "FEE", order.symbol, -report.fee)
 
     def _cash(self, known: int, kind: str, symbol: str, amount: int) -> None:
         row = {"activity_type": kind, "date": iso(known)[:10], "net_amount": money(amount), "status": "executed"}

@@ -62,6 +62,7 @@ class Desk:
         self.orders: dict[str, Order] = {}
         self.by_client: dict[str, Order] = {}
         self.by_engine: dict[int, Order] = {}
+        """Open orders by the engine's id."""
         self.replacing: dict[int, Order] = {}
         self.waiting_open: list[tuple[int, Order]] = []
         """Orders that came while the market was closed, with the next open, ns UTC."""
@@ -94,11 +95,7 @@ class Desk:
 
     def open_orders(self, instrument: int | None = None) -> list[Order]:
         """Return the open orders, oldest first."""
-        return [
-            order
-            for order in self.by_engine.values()
-            if order.open and (instrument is None or order.instrument == instrument)
-        ]
+        return [order for order in self.by_engine.values() if instrument is None or order.instrument == instrument]
 
     def order(self, order_id: str) -> Order:
         """Return an order by its id.
@@ -198,6 +195,7 @@ class Desk:
 
     def _refuse(self, order: Order, reason: Reason) -> None:
         for each in (order, *order.legs):
+            self.by_engine.pop(each.engine, None)
             each.status, each.failed_at, each.why = "rejected", self.now, reason.name.lower()
         words = _REFUSED.get(reason, f"order refused: {reason.name.lower()}").format(order.symbol)
         raise forbidden(words) if reason == Reason.EQUITY else unprocessable(words)
@@ -357,8 +355,7 @@ class Desk:
         self.activities.fill(order, report, fill)
         self.tell("fill" if whole else "partial_fill", order, fill)
         if whole:
-            self._reject_replacement(order, report)
-            self._free_leg(order)
+            self._close(order, report)
 
     def _ended(self, order: Order, report: Report, *, expired: bool) -> None:
         order.status = "expired" if expired else "canceled"
@@ -368,6 +365,11 @@ class Desk:
         else:
             order.canceled_at = report.happened
         self.tell(order.status, order, {"timestamp": report.happened})
+        self._close(order, report)
+
+    def _close(self, order: Order, report: Report) -> None:
+        """Forget an order that has ended, and settle what hung on it."""
+        del self.by_engine[order.engine]
         self._reject_replacement(order, report)
         self._free_leg(order)
 

@@ -107,7 +107,7 @@ class Script:
     def take(self, kinds: tuple[str, ...], **facts: str) -> Fault | None:
         """Return the first fault of these kinds that happens now, and count it; None where all is well."""
         for armed in self.armed:
-            if armed.left and armed.fault.fault in kinds and self._fits(armed.fault.when, facts):
+            if armed.left and armed.fault.fault in kinds and self._fits(armed.fault, facts):
                 armed.seen += 1
                 if armed.seen >= armed.fault.when.nth:
                     armed.left -= 1
@@ -115,7 +115,10 @@ class Script:
                     return armed.fault
         return None
 
-    def _fits(self, when: When, facts: dict[str, str]) -> bool:
+    def _fits(self, fault: Fault, facts: dict[str, str]) -> bool:
+        when = fault.when
+        if any(name in facts and getattr(fault, name) != facts[name] for name in ("stream", "step")):
+            return False
         if when.slice is not None and self.slice < when.slice:
             return False
         if when.time is not None and self.now < nanoseconds(when.time):

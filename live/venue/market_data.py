@@ -1,6 +1,7 @@
 """Historical market data: bars, quotes, trades and corporate actions by REST, in pages."""
 
 import base64
+import re
 from typing import Any
 
 import msgpack
@@ -27,11 +28,12 @@ from lockstep.engine.events import (
 from .core import Venue
 from .messages import bar_message, quote_message, trade_message
 from .rules import BAD_REQUEST, Refusal, unprocessable
-from .trading import moment
+from .trading import count, moment
 from .wire import identity, iso
 
 MOST = 10_000
 DEFAULT = 1_000
+_TIMEFRAME = re.compile(r"(?P<number>\d*)(?P<unit>[A-Za-z]+)")
 _UNITS = {
     "min": MINUTE, "t": MINUTE, "hour": HOUR, "h": HOUR, "day": DAY, "d": DAY, "s": SECOND, "m": MINUTE,
 }  # fmt: skip
@@ -48,15 +50,11 @@ def length_of(timeframe: str) -> int:
     """
     if timeframe == "tick":
         return 0
-    digits = "".join(c for c in timeframe if c.isdigit()) or "1"
-    unit = _UNITS.get(
-        timeframe[len(digits) :].lower().removesuffix("s")
-        if len(timeframe) > 3
-        else timeframe.lstrip("0123456789").lower()
-    )
-    if unit is None or int(digits) == 0:
+    found = _TIMEFRAME.fullmatch(timeframe)
+    unit = _UNITS.get((found["unit"].lower().removesuffix("s") or "s") if found else "")
+    if found is None or unit is None or int(found["number"] or 1) == 0:
         raise Refusal(400, BAD_REQUEST, f"invalid timeframe: {timeframe}")
-    return int(digits) * unit
+    return int(found["number"] or 1) * unit
 
 
 class MarketData:
@@ -185,7 +183,7 @@ class MarketData:
     def _page(self, request: Request, name: str, rows: list[tuple[int, int, dict[str, Any]]]) -> Response:
         """Answer with one page, sorted by symbol, then by time."""
         query = request.query_params
-        limit = max(1, min(int(query.get("limit") or DEFAULT), MOST))
+        limit = count(request, "limit", DEFAULT, MOST)
         newest_first = query.get("sort") == "desc"
         rows = sorted(rows, key=lambda row: (self._symbol(row[0]), -row[1] if newest_first else row[1]))
         begin = _begin(query.get("page_token"))
@@ -229,7 +227,7 @@ class MarketData:
             kind, shown = self._action(row, number)
             if first <= shown["ex_date"] <= last and (not kinds or kind.removesuffix("s") in kinds):
                 listed.append((kind, shown))
-        begin, limit = _begin(query.get("page_token")), max(1, int(query.get("limit") or DEFAULT))
+        begin, limit = _begin(query.get("page_token")), count(request, "limit", DEFAULT, MOST)
         found: dict[str, list[dict[str, Any]]] = {}
         for kind, shown in listed[begin : begin + limit]:
             found.setdefault(kind, []).append(shown)

@@ -91,9 +91,11 @@ class Pace:
             "slice": self.venue.slice,
             "time": self.venue.now,
             "events": self.events,
-            "market": self.venue.market.sent,
-            "updates": self.venue.updates.sent,
+            **self._counts(),
         }
+
+    def _counts(self) -> dict[str, int]:
+        return {"market": self.venue.market.sent, "updates": self.venue.updates.sent}
 
     async def _announce(self) -> None:
         await self._say(self._state())
@@ -117,18 +119,16 @@ class Pace:
         await self._say({**self._state(), "again": True, **end})
         try:
             while True:
-                self._hear(await socket.receive_text())
-        except (WebSocketDisconnect, RuntimeError):
-            pass
+                await self._hear(json.loads(await socket.receive_text()))
+        except (WebSocketDisconnect, RuntimeError, ValueError):
+            pass  # gone, or no client of ours: the socket closes
         finally:
             if self.socket is socket:
                 self.socket = None
 
-    def _hear(self, text: str) -> None:
-        asked = json.loads(text)
+    async def _hear(self, asked: dict[str, Any]) -> None:
         if "done" in asked:
             self.done, self.wake = int(asked["done"]), int(asked.get("wake") or 0)
             self.poke()
         if "sync" in asked:
-            counts = {"market": self.venue.market.sent, "updates": self.venue.updates.sent}
-            self._tasks = asyncio.ensure_future(self._say({"sync": asked["sync"], **counts}))
+            await self._say({"sync": asked["sync"], **self._counts()})

@@ -105,16 +105,25 @@ async def _serve(
     recording: Recording, options: Options, port: int, speed: float, listening: Callable[[int], None]
 ) -> None:
     venue = Venue(recording, options)
-    app = make_app(venue, Pace(venue, speed))
-    config = uvicorn.Config(
-        app, host=LOOPBACK, port=port, http=_Http, ws=_Socket, log_level="warning", access_log=False,
-        ws_per_message_deflate=False, ws_ping_interval=None, timeout_keep_alive=3600, lifespan="on",
-        timeout_graceful_shutdown=2,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = make_server(venue, Pace(venue, speed), port)
     serving = asyncio.create_task(server.serve())
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
-        listening(server.servers[0].sockets[0].getsockname()[1])
+        listening(port_of(server))
     await serving
+
+
+def port_of(server: uvicorn.Server) -> int:
+    """Return the port on which a started server listens."""
+    return int(server.servers[0].sockets[0].getsockname()[1])
+
+
+def make_server(venue: Venue, pace: Pace, port: int) -> uvicorn.Server:
+    """Return a server for a venue, not yet started."""
+    config = uvicorn.Config(
+        make_app(venue, pace), host=LOOPBACK, port=port, http=_Http, ws=_Socket, log_level="warning", access_log=False,
+        ws_per_message_deflate=False, ws_ping_interval=None, timeout_keep_alive=3600, lifespan="on",
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    return uvicorn.Server(config)

@@ -139,11 +139,7 @@ class Hub:
 
     def silent_at(self, step: str) -> bool:
         """Return whether a fault keeps the venue from answering at this step."""
-        for armed in self.script.armed:
-            fault = armed.fault
-            if fault.fault == "nowelcome" and fault.stream == self.name and fault.step == step:
-                return self.script.take(("nowelcome",)) is fault
-        return False
+        return self.script.take(("nowelcome",), stream=self.name, step=step) is not None
 
     def drop(self) -> None:
         """Cut the connection."""

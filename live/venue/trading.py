@@ -11,6 +11,7 @@ from starlette.routing import Route
 from lockstep.engine.instruments import MICROS, Instrument
 
 from . import actions, margin
+from .activities import MOST
 from .core import Venue
 from .orders import TIFS, Order
 from .rules import BAD_REQUEST, Refusal, lots_of, not_found, number, on_grid, parse, unprocessable
@@ -38,6 +39,22 @@ def moment(value: str | None, default: int | None = None) -> int | None:
         return nanoseconds(value)
     except ValueError:
         raise unprocessable(f"invalid time: {value!r}", BAD_REQUEST) from None
+
+
+def count(request: Request, name: str, default: int, most: int) -> int:
+    """Return a whole number of a query, from 1 to `most`.
+
+    Raises
+    ------
+    Refusal
+        If it is none.
+    """
+    text = request.query_params.get(name)
+    if not text:
+        return default
+    if not text.isdigit() or int(text) < 1:
+        raise unprocessable(f"invalid {name}: {text!r}", BAD_REQUEST)
+    return min(int(text), most)
 
 
 async def read_json(request: Request) -> Any:
@@ -155,7 +172,7 @@ class Trading:
             self.desk.activities.page(
                 [each for each in kind.split(",") if each],
                 token=query.get("page_token", ""),
-                size=int(query.get("page_size", 100)),
+                size=count(request, "page_size", MOST, MOST),
                 ascending=query.get("direction") == "asc",
                 after=after,
                 until=moment(query.get("until"), until),
@@ -199,7 +216,7 @@ class Trading:
         ]
         if query.get("direction", "desc") != "asc":
             found.reverse()
-        most = min(int(query.get("limit", DEFAULT_ORDERS)), MOST_ORDERS)
+        most = count(request, "limit", DEFAULT_ORDERS, MOST_ORDERS)
         return JSONResponse([self._json(order, nested=nested) for order in found[:most]])
 
     async def order(self, request: Request) -> Response:
