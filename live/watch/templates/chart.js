@@ -21,13 +21,13 @@ const Curve = (() => {
     const spread = values.reduce((most, v) => Math.max(most, v), -Infinity) - values.reduce((least, v) => Math.min(least, v), Infinity);
     const quiet = { gridcolor: color("line"), zerolinecolor: color("line"), linecolor: "rgba(0,0,0,0)", automargin: true, nticks: 5 };
     return {
-      height: narrow.matches ? 220 : 280,
+      height: narrow.matches ? 230 : 290,
       width: element().clientWidth,
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow.matches ? 11 : 12, color: color("muted") },
       separators: ".\u202f",
-      margin: { l: narrow.matches ? 44 : 56, r: 14, t: 10, b: 34 },
+      margin: { l: narrow.matches ? 44 : 56, r: 14, t: 10, b: 46 },
       hovermode: "x unified",
       hoverlabel: { bgcolor: color("raised"), bordercolor: color("line"), font: { color: color("ink") } },
       showlegend: false,

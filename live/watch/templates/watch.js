@@ -36,7 +36,7 @@
   }
 
   function percent(value, digits = 2) {
-    return value === null || !Number.isFinite(value) ? NONE : `${number(value * 100, digits)}${THIN}%`;
+    return value === null || !Number.isFinite(value) ? NONE : `${number(value * 100, digits)}%`;
   }
 
   function words(code) {
@@ -403,6 +403,7 @@
     await post("/login", { token: found });
   }
 
+  window.addEventListener("hashchange", admit);
   admit().finally(() => {
     showAlways();
     listen();
