@@ -68,6 +68,8 @@ class Desk:
         self.requests: list[Request] = []
         self.known: Callable[[str], bool] = lambda key: False
         """Whether an intent of this key stands in the journal already; recovery sets it."""
+        self.known_ids: dict[int, str] = {}
+        """Broker's ids by order, as the journal holds them; recovery sets it."""
 
     def key(self, order_id: int, suffix: str = "") -> str:
         """Return the client order id of an order, or of a request about it."""
@@ -102,6 +104,8 @@ class Desk:
         )  # fmt: skip
         sibling = submitted.get(order.sibling) if order.sibling >= 0 else None
         ticket.sibling = sibling.id if sibling is not None else 0
+        if order.id in self.known_ids:
+            self.tickets.bind(ticket, self.known_ids[order.id])
         if order.parent or (sibling is not None and order.exit != TARGET_EXIT):
             ticket.form = LEG
             self.tickets.add(ticket)
@@ -201,8 +205,13 @@ class Desk:
             self.incoming.refuse(ticket, Reason.BROKER, answer.detail)
 
     def _asked(self, key: str) -> Ticket | None:
+        number = self.order_of(key)
+        return self.tickets.get(number) if number else None
+
+    def order_of(self, key: str) -> int:
+        """Return the order that a key is about; 0 where it is none of this run's."""
         part = key.removeprefix(f"ls-{self.run}-").partition("-")[0]
-        return self.tickets.get(int(part)) if self.owns(key) and part.isdigit() else None
+        return int(part) if self.owns(key) and part.isdigit() else 0
 
     def absorb(
         self, order: BrokerOrder, ts: int, *, now: int, number: int, key: str = "", event: str = "",
@@ -270,7 +279,7 @@ class Desk:
             return
         if ticket.cancel_waits and ticket.broker_id:
             self.cancel(ticket, ticket.cancel, now, number)
-        if ticket.terms_wait and ticket.broker_id and ticket.accepted:
+        if ticket.terms_wait and ticket.terms is not None and ticket.broker_id and ticket.accepted:
             self._send_terms(ticket, now, number)
 
     def _rescue(self, ticket: Ticket, now: int, number: int) -> None:
@@ -298,9 +307,9 @@ class Desk:
         if ticket is not None:
             ticket.apply(code, quantity, price, fee)
 
-    def adopt(self, key: str, broker_id: str, order_id: int) -> None:
+    def adopt(self, broker_id: str, order_id: int) -> None:
         """Take over a broker's id that the journal holds."""
-        ticket = self.tickets.get(order_id) or self._asked(key)
+        ticket = self.tickets.get(order_id)
         if ticket is None or broker_id in self.tickets.by_broker:
             return
         if not ticket.broker_id:

@@ -17,6 +17,7 @@ from lockstep.engine.events import (
     SPLIT,
     TIMER,
     TRADE,
+    Events,
 )  # fmt: skip
 
 SIZE = EVENT.itemsize
@@ -59,6 +60,13 @@ class Rows:
     def number(self) -> int:
         """Number of the next row."""
         return self.first + self.n
+
+    def load(self, first: int, events: Events) -> None:
+        """Take rows that were made before, in the place of what is there."""
+        self.events[: len(events)] = events
+        self.first, self.n = first, len(events)
+        if self.n:
+            self.last = int(events["ts_available"][-1])
 
     def clear(self) -> None:
         """Make room for the rows that follow."""
