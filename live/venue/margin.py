@@ -7,7 +7,7 @@ from lockstep.engine.money import notional as worth
 
 from .orders import Order
 from .rules import Refusal, Request, forbidden, unprocessable
-from .wire import shares
+from .wire import money, shares
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -83,8 +83,8 @@ def check(desk: "Desk", request: Request, lots: int, mark: int) -> None:
     cost = worth(opening, price, desk.instruments[request.instrument].lots_per_unit)
     if cost > buying_power(desk):
         raise forbidden(
-            "insufficient buying power", buying_power=f"{buying_power(desk) / MICROS:g}",
-            cost_basis=f"{cost / MICROS:g}",
+            "insufficient buying power", buying_power=money(buying_power(desk)),
+            cost_basis=money(cost),
         )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def check_larger(desk: "Desk", order: Order, lots: int, limit: int) -> None:
     price = limit or order.stop or int(desk.position(order.instrument)["mark"])
     opening = _opening(desk, order.instrument, more, buys=order.buys)
     if worth(opening, price, order.per_share) > buying_power(desk):
-        raise forbidden("insufficient buying power", buying_power=f"{buying_power(desk) / MICROS:g}")
+        raise forbidden("insufficient buying power", buying_power=money(buying_power(desk)))
 
 
 def _unavailable(desk: "Desk", request: Request, lots: int, held: int) -> Refusal:

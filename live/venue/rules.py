@@ -7,6 +7,7 @@ from typing import Any
 from lockstep.engine.instruments import MICROS, Instrument
 
 from .orders import TIFS, TYPES
+from .wire import money
 
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, UNPROCESSABLE = 40010001, 40310000, 40410000, 42210000
 _PENNY = 10_000
@@ -305,7 +306,7 @@ def check_exits(request: Request, base: int) -> None:
             sign = ">" if sells else "<"
             raise unprocessable(f"take_profit.limit_price must be {sign} stop_loss.stop_price")
         return
-    more = {"base_price": f"{base / MICROS:g}"}
+    more = {"base_price": money(base)}
     if request.buys:
         if target and target < base + _PENNY:
             raise unprocessable("take_profit.limit_price must be >= base_price + 0.01", **more)

@@ -1,6 +1,7 @@
 """A venue on a real port with the unmodified SDK on it, driven step by step."""
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -44,7 +45,7 @@ class Rig:
 
     def __init__(self, recording, *, speed=0.0, **options):
         self.venue = Venue(recording, Options(token=TOKEN, **options))
-        self.errors = []
+        self._stack = contextlib.ExitStack()
         self.server = None
         self._thread = threading.Thread(target=self._serve, args=(speed,), daemon=True)
         self._thread.start()
@@ -114,9 +115,7 @@ class Rig:
             stream.subscribe_trading_statuses(self._keep(self.statuses, "market"), "*")
             jobs.append(stream._run_forever())
         self._jobs = [self._loop.create_task(job) for job in jobs]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._loop.run_forever()
+        self._loop.run_forever()
 
     def _keep(self, kept, name):
         async def handler(message):
@@ -130,7 +129,7 @@ class Rig:
     def pace(self):
         if self._pace is None:
             url = f"ws://127.0.0.1:{self.port}/lockstep/pace?token={TOKEN}"
-            self._pace = connect(url, proxy=None)
+            self._pace = self._stack.enter_context(connect(url, proxy=None))
             self.said = json.loads(self._pace.recv(PATIENCE))
         return self._pace
 
@@ -183,8 +182,7 @@ class Rig:
         return [getattr(update.event, "value", update.event) for update in self.updates]
 
     def close(self):
-        if self._pace is not None:
-            self._pace.close()
+        self._stack.close()
         if self._loop is not None:
             asyncio.run_coroutine_threadsafe(self._stop_streams(), self._loop).result(PATIENCE)
             self._loop.call_soon_threadsafe(self._loop.stop)
