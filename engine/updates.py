@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .broker.desk import BORROW
+from .broker.desk import BORROW, FEE
 from .codes import Status, Update
 from .compile import kernel
 from .digest import absorb
@@ -100,6 +100,11 @@ def _apply_flow(world: Any, out: Any, event: Any) -> None:
         if world.n_sleeves > 1:
             spread_cash(world, event.instrument, -event.fee)
         log_flow(out, world, event.instrument, FLOW_BORROW, -event.fee)
+    elif event.reason == FEE:
+        # What a broker outside charges apart from the fill.
+        charge(world, position(world, event.instrument), event.fee)
+        if world.n_sleeves > 1:
+            spread_cash(world, event.instrument, -event.fee)
     else:
         credit_interest(world, event.fee)
         if world.n_sleeves > 1:

@@ -69,3 +69,8 @@ class VenueTime(ExchangeTime):
     def seconds_until(self, ts: int) -> float:
         """Return for how many seconds of the wall clock it is earlier than `ts`; infinity where time stands still."""
         return (ts - self.now()) / 1e9 / self.speed if self.speed else float("inf")
+
+
+def block(seconds: float) -> None:
+    """Block this thread for so many seconds."""
+    time.sleep(max(seconds, 0.0))

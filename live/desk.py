@@ -171,14 +171,17 @@ class Desk:
         taken, self.requests = self.requests, []
         return sorted(taken, key=lambda request: request.action != "cancel")
 
+    def withdraw(self, ticket: Ticket, broker_id: str, ts: int, number: int) -> None:
+        """Ask for the cancellation of an order that was given up here and is at the broker all the same."""
+        ticket.cancels += 1
+        key = self.key(ticket.order_id, f"-c{ticket.cancels}")
+        self._ask(key, "cancel", ticket.order_id, {"id": broker_id}, ts, number)
+
     def close_session(self, close: int, now: int, number: int) -> None:
         """Cancel entries for the day that had to go out as good till cancelled, once their session is over."""
         for ticket in self.tickets.open():
             if ticket.form == BRACKET and ticket.tif == DAY and ticket.submitted < close and not ticket.cancel:
                 self.cancel(ticket, "session", now, number)
-        for ticket in self.tickets.open():
-            if ticket.form == BRACKET and ticket.abandoned:
-                self.incoming.refuse(ticket, Reason.STALE)
 
     # -- inwards -------------------------------------------------------------------------------------------------
 

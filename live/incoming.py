@@ -7,6 +7,7 @@ shrinks with the other. It is said here.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from lockstep.engine.broker.desk import FEE, INTEREST
 from lockstep.engine.codes import CLS, FOK, IOC, OPG, TRAILING_STOP, Reason, Update
 from lockstep.engine.instruments import Instrument
 
@@ -89,6 +90,27 @@ class Incoming:
         self.said.append(
             Said(instrument, ts, 0, -1, int(Update.ADJUSTED), int(Reason.BROKER), quantity, price, cash, 0)
         )
+
+    def flow(self, instrument: int, amount: int, ts: int, kind: str) -> None:
+        """Say that the broker has paid or charged something: fees, interest, transfers; in micros."""
+        reason = {"FEE": FEE, "INT": INTEREST, "MEM": INTEREST}.get(kind, 0)
+        if reason == 0 or (reason == FEE and instrument < 0):
+            self.adjust(instrument, 0, 0, amount, ts)
+            return
+        # A fee is positive where it is paid, interest where it is received.
+        value = -amount if reason == FEE else amount
+        self.said.append(Said(instrument, ts, 0, -1, int(Update.CASH_FLOW), reason, 0, 0, value, 0))
+
+    def execution(self, ticket: Ticket, cumulative: Any, price: Any, quantity: Any, ts: int, execution: str) -> None:
+        """Say that an execution has happened, told by an activity, unless it is known."""
+        unit = self.instruments[ticket.instrument].lots_per_unit
+        known, size = abs(ticket.filled - ticket.base), lots(quantity, unit)
+        if execution in self.tickets.executions or lots(cumulative, unit) != known + size:
+            return
+        self._ts = ts
+        if execution:
+            self.tickets.executions[execution] = (ticket.instrument, ticket.sign * size, micros(price))
+        self._book(ticket, [(size, micros(price))])
 
     def refuse(self, ticket: Ticket, reason: Reason, words: str = "") -> None:
         """End an order that the broker never took, and what depends on it."""
