@@ -56,7 +56,6 @@ class Pipeline:
         self.may_send: Callable[[Request], bool] = lambda request: True
         self.is_fresh: Callable[[int], bool] = lambda ts: True
         self.now: Callable[[], int] = lambda: self.rows.last
-        self.on_applied: Callable[[int], None] = lambda j: None
         self.latency = Latency()
         self.received = clock.monotonic()
         self._times: dict[str, list[int]] = {}
@@ -112,7 +111,6 @@ class Pipeline:
             if core.jobs:
                 self.jobs += core.jobs
                 core.jobs = []
-            self.on_applied(j)
         points.reach("applied")
         rows.clear()
         self.journal.note_digests(core.take_digests())

@@ -210,7 +210,8 @@ class Journal:
 
     def forget_logs(self, number: int) -> None:
         """Forget what the engine logged from row `number` on: replaying tells it again."""
-        self._commit([("DELETE FROM logs WHERE number >= ?", (number,))])
+        # A log bears the number of the row that comes after it.
+        self._commit([("DELETE FROM logs WHERE number > ?", (number,))])
 
     def flush(self) -> None:
         """Commit what was noted."""
