@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lockstep import __version__
-from lockstep.live.commands import keys_app
+from lockstep.live.commands import alerts_app, keys_app
 from lockstep.live.venue.commands import venue
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Datasets of the catalogue.", no_args_is_help=False)
 app.add_typer(data_app, name="data")
 app.add_typer(keys_app, name="keys")
+app.add_typer(alerts_app, name="alerts")
 app.command(epilog=EPILOG)(venue)
 
 Scenarios = Annotated[

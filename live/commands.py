@@ -7,6 +7,8 @@ import typer
 
 keys_app = typer.Typer(help="API keys, from the environment or .env.", no_args_is_help=True)
 
+alerts_app = typer.Typer(help="Alerts by webhook.", no_args_is_help=True)
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line instead of text.")]
 
 
@@ -32,4 +34,31 @@ def keys_check(as_json: Json = False) -> None:
             verdict = {True: "works", False: "fails", None: ""}[finding.works]
             typer.echo(f"{finding.what:<11} {verdict:<6} {finding.where}: {finding.detail}")
     if failed:
+        raise typer.Exit(2)
+
+
+@alerts_app.callback()
+def alerts_root() -> None:
+    """Show the help where no command is given."""
+
+
+@alerts_app.command("test")
+def alerts_test(
+    text: Annotated[str, typer.Option(help="What to send.")] = "a test: alerts of Lockstep arrive here",
+) -> None:
+    """Send one alert to LOCKSTEP_WEBHOOK and say what the receiver answered; exit code 2 if it did not take it."""
+    import requests
+
+    from lockstep.engine.errors import ConfigError
+
+    from .alerts import Alert, Severity, message, post
+    from .keys import WEBHOOK, env_file, load_webhook
+
+    webhook = load_webhook()
+    if webhook is None:
+        raise ConfigError(f"no {WEBHOOK} in the environment or in {env_file()}; set it to the address of a webhook")
+    with requests.Session() as client:
+        outcome = post(client, webhook, message(Alert("test", text, Severity.INFO), "lockstep"))
+    typer.echo(outcome.why)
+    if not outcome.done:
         raise typer.Exit(2)

@@ -1,6 +1,7 @@
 """Prometheus metrics, read from the latest snapshot when they are asked for; nothing is counted on the trading path."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -10,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from lockstep.engine.events import SECOND
 
+from .alerts import Alerts
 from .encoding import MICROS
 from .health import health
 from .publishing import Publisher
@@ -57,6 +59,18 @@ class StatusCollector(Collector):
         yield from _feed(status)
         yield from _latency(status)
         yield _counter_by("count", "Running totals since the run began.", "what", status.counts.items())
+
+
+class AlertCollector(Collector):
+    """Tells what became of the alerts."""
+
+    def __init__(self, alerts: Alerts) -> None:
+        self._alerts = alerts
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield one counter by outcome."""
+        rows = asdict(self._alerts.totals).items()
+        yield _counter_by("alerts", "Alerts by what became of them.", "outcome", rows)
 
 
 def _gauge(name: str, told: str, value: float) -> Metric:
