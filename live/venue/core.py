@@ -98,9 +98,8 @@ class Venue:
     # -- time ----------------------------------------------------------------------------------------------------
 
     def _begin_round(self, shift: int) -> None:
-        if shift:
-            self.hours.begin_round(shift)
-            self.history.begin_round(shift)
+        self.hours.begin_round(shift)
+        self.history.begin_round(shift)
 
     def _warm_up(self) -> None:
         """Let all that was known before the venue opens pass without telling anybody."""

@@ -67,19 +67,18 @@ class Recording:
         """Whether its bars are days."""
         return self.timeframe.endswith("d")
 
-    def groups(self, begins: Callable[[int], None] = lambda shift: None) -> Iterator[Events]:
+    def groups(self) -> Iterator[tuple[int, Events]]:
         """Yield the events that become known at one instant, group by group; without end, if it loops.
 
-        `begins` is told by how many ns the events of each round are moved.
+        With each group comes by how many ns its round is moved.
         """
         shift = 0
         while True:
             first = last = 0
-            begins(shift)
             for group in grouped(self.open()):
                 last = int(group["ts_available"][0])
                 first = first or last
-                yield shifted(group, shift) if shift else group
+                yield shift, shifted(group, shift) if shift else group
             if not self.loop or not last:
                 return
             shift += -(-(last - first + DAY) // _YEAR) * _YEAR

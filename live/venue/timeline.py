@@ -17,24 +17,27 @@ class Timeline:
     recording : Recording
         What is replayed.
     begins : callable
-        See `Recording.groups`.
+        Told by how many ns a round is moved, just before its first group.
     """
 
     def __init__(self, recording: Recording, begins: Callable[[int], None]) -> None:
-        self._cut = (0, 0)
-        self._groups = self._squeezed(recording.groups(begins))
-        self._next: Events | None = next(self._groups, None)
+        self._cut, self._shift, self._begins = (0, 0), 0, begins
+        self._groups = self._squeezed(recording.groups())
+        self._next: tuple[int, Events] | None = next(self._groups, None)
 
     @property
     def next_time(self) -> int | None:
         """When the next group becomes known, ns UTC; None at the end."""
-        return None if self._next is None else int(self._next["ts_available"][0])
+        return None if self._next is None else int(self._next[1]["ts_available"][0])
 
     def pop(self) -> Events:
         """Return the next group; there must be one."""
-        group = self._next
-        assert group is not None
+        assert self._next is not None
+        shift, group = self._next
         self._next = next(self._groups, None)
+        if shift != self._shift:
+            self._shift = shift
+            self._begins(shift)
         return group
 
     def close_early(self, close: int, until: int) -> None:
@@ -44,15 +47,15 @@ class Timeline:
         if ahead is not None:
             self._next = next(self._squeezed(iter([ahead])), None) or next(self._groups, None)
 
-    def _squeezed(self, groups: Iterator[Events]) -> Iterator[Events]:
-        for group in groups:
+    def _squeezed(self, groups: Iterator[tuple[int, Events]]) -> Iterator[tuple[int, Events]]:
+        for shift, group in groups:
             close, until = self._cut
             if not close < int(group["ts_event"].max()) <= until:
-                yield group
+                yield shift, group
                 continue
             kept = squeeze(group, close)
             if len(kept):
-                yield kept
+                yield shift, kept
 
 
 def squeeze(group: Events, close: int) -> Events:

@@ -91,7 +91,10 @@ class Rig:
             self.until(lambda: self.listening(trading=trading, market=market))
 
     def listening(self, *, trading=True, market=True):
-        return (not trading or self.venue.updates.live is not None) and (not market or bool(self.venue.market.wanted))
+        updates, data = self.venue.updates, self.venue.market
+        return (not trading or updates.live is not None) and (
+            not market or (data.live is not None and bool(data.wanted))
+        )
 
     def _run_streams(self, trading, market):
         asyncio.set_event_loop(self._loop)
@@ -116,6 +119,9 @@ class Rig:
             jobs.append(stream._run_forever())
         self._jobs = [self._loop.create_task(job) for job in jobs]
         self._loop.run_forever()
+
+    def _call(self, function):
+        return asyncio.run_coroutine_threadsafe(function(), self._loop).result(PATIENCE)
 
     def _keep(self, kept, name):
         async def handler(message):

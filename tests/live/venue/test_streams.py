@@ -1,5 +1,6 @@
 """The two websockets: signing in, subscribing, errors, slots, slow clients."""
 
+import contextlib
 import json
 import time
 
@@ -149,9 +150,9 @@ def test_who_reads_too_slowly_is_told_407_and_cut_off(rig):
         rig.go(2, wait=False)
         rig.script({"fault": "flood", "count": 100_000})
         frames = []
-        with pytest.raises(ConnectionClosed):
-            while True:
-                frames.append(market.hear())
+        with contextlib.suppress(ConnectionClosed):
+            frames.extend(market.hear() for _ in range(1_000))
+        assert len(frames) < 200
         assert {"T": "error", "code": 407, "msg": "slow client"} in frames[-1]
 
 
