@@ -18,6 +18,7 @@ from . import clock, points
 from .core import Core, Work
 from .desk import Answer, Desk, Request
 from .journal import Intent, Journal
+from .journal.writing import packed, sealed, unpacked
 from .latency import Latency
 from .rows import Rows
 
@@ -58,6 +59,8 @@ class Pipeline:
         self.now: Callable[[], int] = lambda: self.rows.last
         self.latency = Latency()
         self.received = clock.monotonic()
+        self.behind = 0
+        """How much older than now what is being taken is, ns: what is decided on it is as old."""
         self._times: dict[str, list[int]] = {}
 
     # -- rows ----------------------------------------------------------------------------------------------------
@@ -69,10 +72,10 @@ class Pipeline:
 
     def hand_over(self, now: int, timer: int, result: Mapping[str, Any]) -> None:
         """Add the hand-over of a job's result."""
-        number = self.rows.number
-        self.rows.hand_over(now, timer)
-        self.results[number] = result
-        self.journal.note_result(number, result)
+        number, payload = self.rows.number, packed(result)
+        self.rows.hand_over(now, timer, sealed(payload))
+        self.results[number] = unpacked(payload)
+        self.journal.note_result(number, payload)
 
     def say(self) -> None:
         """Make rows of what the desk has to say of orders; broker's ids that it learned are committed first."""
@@ -120,8 +123,10 @@ class Pipeline:
         self.latency.add("decision", decided - self.received)
         before = len(self.desk.requests)
         self.desk.take(self.core.take_messages())
-        for request in self.desk.requests[before:]:
+        for place, request in enumerate(self.desk.requests[before:], before):
             self._times[request.key] = [self.received, self._committed, decided]
+            if self.behind:
+                self.desk.requests[place] = request._replace(ts=request.ts - self.behind)
 
     # -- requests ------------------------------------------------------------------------------------------------
 

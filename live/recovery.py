@@ -50,6 +50,7 @@ class Run:
         self.reconciler = Reconciler(self.desk, self.core.world)
         self.reconciler.cursor.since = setup.trade_from
         self.is_new = True
+        self.meta: dict[str, Any] = {}
         self.fingerprint = fingerprint(setup)
         self.listeners: list[Any] = []
         self._unsettled: list[Stored] = []

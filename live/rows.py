@@ -114,9 +114,9 @@ class Rows:
         """Add a timer."""
         self.plain(now, TIMER, -1, ts_event, number)
 
-    def hand_over(self, now: int, number: int) -> None:
-        """Add the hand-over of the result of a job, by its timer's number."""
-        self.plain(now, HAND_OVER, -1, now, number)
+    def hand_over(self, now: int, number: int, seal: int) -> None:
+        """Add the hand-over of the result of a job, by its timer's number, with a hash of the result."""
+        self.plain(now, HAND_OVER, -1, now, number, seal)
 
     def session_close(self, now: int, ts_event: int, session: int, nights: int) -> None:
         """Add a session's close."""

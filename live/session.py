@@ -397,10 +397,13 @@ class Session:
             self._kill(Why.BROKER, words)
             return
         points.reach("job-done")
-        due = work.view.now + work.job.duration_ns
-        self._results.setdefault(work.timer, deque()).append(task.result())
-        self.schedule.announce(due if self.time.paced else max(due, self.time.now()), work.timer)
+        self.hand_in(work, task.result(), 0 if self.time.paced else self.time.now())
         self._wake.set()
+
+    def hand_in(self, work: Any, result: Any, earliest: int = 0) -> None:
+        """Keep a job's result until it is to be handed over: at schedule + duration, or as soon as it is there."""
+        self._results.setdefault(work.timer, deque()).append(result)
+        self.schedule.announce(max(work.view.now + work.job.duration_ns, earliest), work.timer)
 
     async def finish_jobs(self) -> None:
         """Wait for all jobs; for venues whose time stands still meanwhile."""
@@ -508,26 +511,29 @@ class Session:
 
     async def _backfill(self) -> None:
         """Ask for the bars that the stream has missed."""
-        if not self.setup.length or self.setup.daily:
-            return
         start = min((last for last in self.market.last if last > 0), default=0)
-        now = self.time.now()
-        if not start or now - start < 2 * self.setup.length:
+        if not self.setup.length or not start:
             return
         try:
             found = await asyncio.to_thread(
-                bars, self.rest, self.market, self.setup.length, start, now - 1, self.setup.live.feed
+                bars, self.rest, self.market, self.setup.length, start, self.time.now(), self.setup.live.feed
             )
         except DataError as error:
             self.alert("backfill", str(error))
             return
+        self._take_missed([each for each in found if each[0] > self.market.last[each[1]]])
+
+    def _take_missed(self, found: list[Any]) -> None:
+        """Take bars that should have come before; what is decided on old ones is old itself."""
+        now = self.time.now()
         for ts, instrument, opened, values in found:
-            if ts > self.market.last[instrument]:
-                self.market.bar(instrument, opened, values, self.pipeline.rows, now, ts)
-            if self.pipeline.room < 64:
+            if self.pipeline.room < 64 or (self.market.group > 0 and ts != self.market.group):
+                self.market.settle(self.pipeline.rows, now)
                 self.pipeline.flush()
-        self.market.settle(self.pipeline.rows, now)
+            self.pipeline.behind = max(now - ts - self.setup.delay, 0)
+            self.market.bar(instrument, opened, values, self.pipeline.rows, now, ts)
         self.pipeline.flush()
+        self.pipeline.behind = 0
 
     async def look_up_doubts(self) -> None:
         """Look up orders about which a request failed, or that were replaced."""

@@ -99,7 +99,8 @@ class Rest:
     """
 
     def __init__(self, access: Access) -> None:
-        from alpaca.data.historical import CorporateActionsClient, StockHistoricalDataClient
+        from alpaca.data.historical import StockHistoricalDataClient
+        from alpaca.data.historical.corporate_actions import CorporateActionsClient
         from alpaca.trading.client import TradingClient
 
         keys = (access.key, access.secret)

@@ -14,17 +14,22 @@ from lockstep.engine.errors import ConfigError
 from lockstep.engine.events import EVENT, Events
 from lockstep.live.core import Digest
 
-from .schema import chained
+from .schema import chained, checks
 from .writing import FILE, check_version, unpacked
 
 
 class Batch(NamedTuple):
-    """Rows that were committed together; `sound` says whether their hash still follows on the batch before."""
+    """Rows that were committed together.
+
+    `sound` says whether their hash still follows on the batch before, `altered` which row is no longer what it was
+    (-1: none that can be told).
+    """
 
     first: int
     wall: int
     events: Events
     sound: bool
+    altered: int
 
 
 class Ack(NamedTuple):
@@ -96,18 +101,24 @@ class Reader:
             "SELECT chain FROM batches WHERE first < ? ORDER BY first DESC LIMIT 1", (start,)
         ).fetchone()
         chain, expected = bytes(before[0]) if before else b"", start
-        query = "SELECT first, count, wall, chain, rows FROM batches WHERE first >= ? ORDER BY first"
-        for first, count, wall, stored, rows in self._connection.execute(query, (start,)):
+        query = "SELECT first, count, wall, chain, checks, rows FROM batches WHERE first >= ? ORDER BY first"
+        for first, count, wall, stored, told, rows in self._connection.execute(query, (start,)):
             found = chained(chain, rows)
             sound = found == stored and first == expected and len(rows) == count * EVENT.itemsize
             whole = len(rows) // EVENT.itemsize * EVENT.itemsize
-            yield Batch(first, wall, np.frombuffer(rows[:whole], EVENT), sound)
+            altered = -1 if sound else _first_altered(rows[:whole], told)
+            yield Batch(first, wall, np.frombuffer(rows[:whole], EVENT), sound, altered)
             chain, expected = bytes(stored), first + count
+
+    def payload(self, number: int) -> bytes:
+        """Return the bytes of what the hand-over in a row brought; none where it is missing."""
+        row = self._connection.execute("SELECT payload FROM results WHERE number = ?", (number,)).fetchone()
+        return bytes(row[0]) if row else b""
 
     def result(self, number: int) -> dict[str, NDArray[Any]] | None:
         """Return what the hand-over in a row brought."""
-        row = self._connection.execute("SELECT payload FROM results WHERE number = ?", (number,)).fetchone()
-        return unpacked(row[0]) if row else None
+        payload = self.payload(number)
+        return unpacked(payload) if payload else None
 
     def digests(self, start: int = 0) -> Iterator[Digest]:
         """Yield the digests of rows from number `start` on."""
@@ -156,3 +167,13 @@ class Reader:
         """Return how many rows each table has."""
         tables = ("batches", "results", "digests", "intents", "acks", "updates", "oddities", "snapshots")
         return {name: self._connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+
+
+def _first_altered(rows: bytes, told: bytes) -> int:
+    found = np.frombuffer(checks(rows, EVENT.itemsize), "<u4")
+    known = np.frombuffer(told, "<u4")
+    n = min(len(found), len(known))
+    differing = np.flatnonzero(found[:n] != known[:n])
+    if len(differing):
+        return int(differing[0])
+    return -1 if len(found) == len(known) else n

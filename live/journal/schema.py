@@ -1,6 +1,8 @@
 """The journal's tables. A journal of another version is refused: its rows would mean something else."""
 
 from hashlib import blake2b
+from struct import pack
+from zlib import crc32
 
 from lockstep.engine import records
 from lockstep.engine.events import EVENT
@@ -12,7 +14,8 @@ CHAIN = 16
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE batches (
-    first INTEGER PRIMARY KEY, count INTEGER NOT NULL, wall INTEGER NOT NULL, chain BLOB NOT NULL, rows BLOB NOT NULL
+    first INTEGER PRIMARY KEY, count INTEGER NOT NULL, wall INTEGER NOT NULL, chain BLOB NOT NULL,
+    checks BLOB NOT NULL, rows BLOB NOT NULL
 );
 CREATE TABLE results (number INTEGER PRIMARY KEY, payload BLOB NOT NULL);
 CREATE TABLE digests (
@@ -53,3 +56,8 @@ def chained(chain: bytes, rows: bytes | memoryview) -> bytes:
     hashed = blake2b(chain, digest_size=CHAIN)
     hashed.update(rows)
     return hashed.digest()
+
+
+def checks(rows: bytes | memoryview, size: int) -> bytes:
+    """Return a checksum of each row, four bytes each: they tell which row is no longer what it was."""
+    return pack(f"<{len(rows) // size}I", *(crc32(rows[at : at + size]) for at in range(0, len(rows), size)))

@@ -12,6 +12,7 @@ import fcntl
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from lockstep.live import clock, points
 from lockstep.live.core import Digest
 from lockstep.live.rows import SIZE, Rows
 
-from .schema import TABLES, VERSION, chained, layout
+from .schema import TABLES, VERSION, chained, checks, layout
 
 FILE = "journal.sqlite"
 KEPT_SNAPSHOTS = 2
@@ -59,6 +60,11 @@ def packed(result: Mapping[str, Any]) -> bytes:
     file = BytesIO()
     np.savez(file, **{name: np.asarray(value) for name, value in result.items()})
     return file.getvalue()
+
+
+def sealed(payload: bytes) -> int:
+    """Return a hash of a result's bytes that fits into its row."""
+    return int.from_bytes(blake2b(payload, digest_size=8).digest(), "little", signed=True)
 
 
 def unpacked(payload: bytes) -> dict[str, NDArray[Any]]:
@@ -141,7 +147,8 @@ class Journal:
         points.reach("rows-before")
         part = bytes(rows.bytes[: rows.n * SIZE])
         chain = chained(self.chain, part)
-        insert = ("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", (rows.first, rows.n, clock.now(), chain, part))
+        values = (rows.first, rows.n, clock.now(), chain, checks(part, SIZE), part)
+        insert = ("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)", values)
         if self._notes:
             self._commit([insert])
         else:
@@ -149,9 +156,9 @@ class Journal:
         self.chain, self.number = chain, rows.first + rows.n
         points.reach("rows-after")
 
-    def note_result(self, number: int, result: Mapping[str, Any]) -> None:
+    def note_result(self, number: int, payload: bytes) -> None:
         """Note what the hand-over in row `number`, not yet appended, brings."""
-        self._notes.append(("INSERT INTO results VALUES (?, ?)", (number, packed(result))))
+        self._notes.append(("INSERT INTO results VALUES (?, ?)", (number, payload)))
 
     def note_digests(self, digests: Iterable[Digest]) -> None:
         """Note digests; those that are there already stay."""
