@@ -32,8 +32,11 @@ def venue(
     secret: Annotated[str, typer.Option(help="Secret that goes with it.")] = "local-venue",
     token: Annotated[str, typer.Option(envvar=TOKEN, help="What the side channel asks for; none makes one up.")] = "",
     multiplier: Annotated[int, typer.Option(min=1, max=100, help="Buying power as a multiple of equity.")] = 4,
-    flips: Annotated[
-        bool, typer.Option("--flips", help="Let one order turn a position round, which Alpaca refuses.")
+    lenient: Annotated[
+        bool,
+        typer.Option(
+            "--lenient", help="Take what only Alpaca refuses: turning a position round, wash trades, auctions' hours."
+        ),
     ] = False,
     rate_limit: Annotated[int, typer.Option(min=0, help="Requests a minute; 0: any number. Alpaca has 200.")] = 0,
     symbol_limit: Annotated[int, typer.Option(min=0, help="Symbols of a channel; 0: any number.")] = 0,
@@ -55,7 +58,7 @@ def venue(
         proxies=proxies_of(proxy or []), loop=loop,
     )  # fmt: skip
     made = token or secrets.token_urlsafe(16)
-    options = Options(key, secret, made, multiplier, flips, rate_limit, symbol_limit)
+    options = Options(key, secret, made, multiplier, lenient, rate_limit, symbol_limit)
     for one, other in sorted(recording.proxies.items()):
         typer.echo(f"PROXY: {one} has no data; {other}'s prices are played in its place.", err=True)
 

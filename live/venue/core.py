@@ -35,8 +35,9 @@ class Options:
         What the side channel asks for.
     multiplier : int
         Buying power as a multiple of equity.
-    flips : bool
-        Whether one order may turn a position round; Alpaca takes none.
+    lenient : bool
+        Whether orders are taken that Alpaca refuses and the engine does not: those that turn a position round, that
+        could trade with the account's own, that come for an auction in the wrong hours.
     rate_limit : int
         Requests a minute of the wall clock; 0: any number.
     symbol_limit : int
@@ -47,7 +48,7 @@ class Options:
     secret: str = field(default="local-venue", repr=False)
     token: str = field(default="", repr=False)
     multiplier: int = 4
-    flips: bool = False
+    lenient: bool = False
     rate_limit: int = 0
     symbol_limit: int = 0
 
@@ -71,7 +72,7 @@ class Venue:
         self.updates = Updates("updates", self.authorised, self.script)
         symbols = tuple(each.symbol for each in recording.instruments)
         self.market = Market(self.authorised, self.script, symbols, options.symbol_limit)
-        self.desk = Desk(recording, self.hours, self.tell, multiplier=options.multiplier, flips=options.flips)
+        self.desk = Desk(recording, self.hours, self.tell, multiplier=options.multiplier, lenient=options.lenient)
         self.encoder = Encoder(symbols, daily=recording.daily)
         self.bars = BarScript(self.script, symbols)
         self.history = History(recording)

@@ -46,15 +46,15 @@ class Desk:
         See `Tell`.
     multiplier : int
         Buying power as a multiple of equity.
-    flips : bool
-        Whether one order may turn a position round; Alpaca takes none.
+    lenient : bool
+        Whether orders are taken that only Alpaca refuses; see `margin.check`.
     """
 
     def __init__(
-        self, recording: Recording, hours: Hours, tell: Tell, *, multiplier: int = 4, flips: bool = False
+        self, recording: Recording, hours: Hours, tell: Tell, *, multiplier: int = 4, lenient: bool = False
     ) -> None:
         self.recording, self.hours, self.tell = recording, hours, tell
-        self.multiplier, self.flips = multiplier, flips
+        self.multiplier, self.lenient = multiplier, lenient
         self.counter = Counter(recording.instruments, recording.settings, self._hear)
         self.instruments = recording.instruments
         self.symbols = {each.symbol: number for number, each in enumerate(self.instruments)}
@@ -124,7 +124,8 @@ class Desk:
         instrument, mark = self.instruments[request.instrument], int(self.position(request.instrument)["mark"])
         if mark <= 0:
             raise unprocessable(_REFUSED[Reason.NO_PRICE].format(instrument.symbol))
-        self.hours.check(request.tif)
+        if not self.lenient:
+            self.hours.check(request.tif)
         lots = request.quantity or int(request.notional * instrument.lots_per_unit // mark)
         if request.order_class:
             check_exits(request, request.limit or mark)

@@ -59,7 +59,7 @@ def buying_power(desk: "Desk") -> int:
 
 
 def check(desk: "Desk", request: Request, lots: int, mark: int) -> None:
-    """Check an order against the account.
+    """Check an order against the account; a lenient desk lets positions turn round and orders cross one another.
 
     Raises
     ------
@@ -71,13 +71,13 @@ def check(desk: "Desk", request: Request, lots: int, mark: int) -> None:
         raise unprocessable(f"asset {symbol} is not active")
     opening = _opening(desk, request.instrument, lots, buys=request.buys)
     turns = (held < 0) if request.buys else (held > 0)
-    if opening and (request.order_class == "oco" or (turns and not desk.flips)):
+    if opening and (request.order_class == "oco" or (turns and not desk.lenient)):
         raise _unavailable(desk, request, lots, held)
     if request.order_class in ("bracket", "oto") and opening < lots:
         raise unprocessable(f"{request.order_class} orders must be entry orders")
     if opening and not request.buys:
         _check_short(desk, request, symbol)
-    if not request.order_class:
+    if not request.order_class and not desk.lenient:
         _check_wash(desk, request)
     price = request.limit or request.stop or mark
     cost = worth(opening, price, desk.instruments[request.instrument].lots_per_unit)

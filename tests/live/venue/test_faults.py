@@ -427,7 +427,7 @@ def test_24_an_early_close(rig):
     assert f"{max(bar.timestamp for bar in rig.bars):%H:%M}" == "14:39"
     assert f"{rig.rest.get_clock().next_open:%m-%d}" == "03-03"
     assert not rig.rest.get_clock().is_open
-    rig.go(2)
+    rig.go()
     assert f"{rig.bars[-1].timestamp:%m-%d %H:%M}" == "03-03 14:30"
 
 

@@ -134,12 +134,12 @@ def test_shares_that_orders_hold_are_not_available(venue):
 
 
 def test_one_order_does_not_turn_a_position_round_unless_allowed(venue):
-    for flips in (False, True):
-        rig = venue(streams=False, flips=flips)
+    for lenient in (False, True):
+        rig = venue(streams=False, lenient=lenient)
         rig.go(3, wait=False)
         rig.order(qty=10)
         rig.go(wait=False)
-        if not flips:
+        if not lenient:
             assert "insufficient qty available" in refused(rig, {**GOOD, "side": "sell", "qty": 25}).message
             continue
         rig.order(qty=25, side="sell")
