@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Protocol
 
-from .alerts import Alert, Alerts, Severity
+from .alerts import Alert, Severity
 from .health import STALE_AFTER
 from .publishing import Publisher
 from .status import Phase, Status, StreamState
@@ -69,10 +70,17 @@ def _troubled(status: Status) -> dict[str, StreamState]:
     return {each.name: each.state for each in status.streams if each.state not in (StreamState.UP, StreamState.OFF)}
 
 
+class Sends(Protocol):
+    """Whatever takes an alert without waiting."""
+
+    def send(self, alert: Alert) -> None:
+        """Take an alert."""
+
+
 class AlertWatch:
     """Turns published snapshots into alerts on a thread of its own; use it with ``with``."""
 
-    def __init__(self, publisher: Publisher, alerts: Alerts) -> None:
+    def __init__(self, publisher: Publisher, alerts: Sends) -> None:
         self._publisher, self._alerts = publisher, alerts
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lockstep-alert-watch", daemon=True)

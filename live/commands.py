@@ -62,3 +62,29 @@ def alerts_test(
     typer.echo(outcome.why)
     if not outcome.done:
         raise typer.Exit(2)
+
+
+def kill(
+    state: Annotated[str, typer.Argument(metavar="on|off", help="Refuse new risk, or take it again.")],
+    address: Annotated[
+        str, typer.Option(help="Where the session's page is, as the session printed it.")
+    ] = "http://127.0.0.1:8790",
+    reason: Annotated[str, typer.Option(help="Why; it is shown and journalled.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Move a running session's kill switch; the token comes from LOCKSTEP_TOKEN or is asked for."""
+    from pydantic import SecretStr
+
+    from lockstep.engine.errors import ConfigError
+
+    from .keys import load_token
+    from .publishing import Action
+    from .watch.remote import switch
+
+    if state not in ("on", "off"):
+        raise ConfigError(f"kill {state!r}: expected on or off")
+    token = load_token() or SecretStr(typer.prompt("Token", hide_input=True).strip())
+    if not yes:
+        typer.confirm(f"Turn the kill switch {state}?", abort=True)
+    switch(address, token, Action.KILL_ON if state == "on" else Action.KILL_OFF, reason)
+    typer.echo(f"kill switch {state}")

@@ -25,9 +25,10 @@ from . import secrecy
 KEY_ID, SECRET_KEY = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY"
 TRADING_URL, DATA_URL = "APCA_API_BASE_URL", "APCA_API_DATA_URL"
 WEBHOOK = "LOCKSTEP_WEBHOOK"
+TOKEN = "LOCKSTEP_TOKEN"
 ENV_FILE = "LOCKSTEP_ENV_FILE"
-NAMES = (KEY_ID, SECRET_KEY, TRADING_URL, DATA_URL, WEBHOOK)
-SECRETS = (KEY_ID, SECRET_KEY, WEBHOOK)
+NAMES = (KEY_ID, SECRET_KEY, TRADING_URL, DATA_URL, WEBHOOK, TOKEN)
+SECRETS = (KEY_ID, SECRET_KEY, WEBHOOK, TOKEN)
 
 PAPER = "https://paper-api.alpaca.markets"
 REAL_MONEY = "https://api.alpaca.markets"
@@ -112,6 +113,21 @@ def load_webhook(file: Path | None = None) -> SecretStr | None:
     """Return the address to which alerts go, None where none is set; raises as `load` does."""
     values, _ = read_settings(file)
     return SecretStr(check_address(WEBHOOK, values[WEBHOOK])) if WEBHOOK in values else None
+
+
+def load_token(file: Path | None = None) -> SecretStr | None:
+    """Return the token of a session's page, None where none is set and each session makes its own.
+
+    Raises
+    ------
+    ConfigError
+        If it is shorter than 16 characters or has others than letters, digits and ``+/=_-``; or as `load` does.
+    """
+    values, _ = read_settings(file)
+    if TOKEN not in values:
+        return None
+    check_format(TOKEN, values[TOKEN])
+    return SecretStr(values[TOKEN])
 
 
 def are_set(file: Path | None = None) -> bool:

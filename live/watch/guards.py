@@ -102,8 +102,8 @@ def refusal(code: int, why: str) -> JSONResponse:
 class Gate:
     """The token, and the cookies that browsers got for it."""
 
-    def __init__(self, port: int) -> None:
-        self.token = SecretStr(secrets.token_urlsafe(24))
+    def __init__(self, port: int, token: SecretStr | None) -> None:
+        self.token = token or SecretStr(secrets.token_urlsafe(24))
         secrecy.register("token of the page", self.token)
         # Cookies do not tell ports apart, and two sessions may run on one machine.
         self.cookie = f"lockstep-{port}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import uvicorn
 from prometheus_client.registry import Collector
+from pydantic import SecretStr
 
 from lockstep.engine.errors import ConfigError
 from lockstep.engine.events import SECOND
@@ -33,6 +34,8 @@ class WatchServer:
         An address of this machine's loopback; anything else is refused.
     port : int
         0 takes any that is free.
+    token : SecretStr, optional
+        What actions need; by default a new one.
     collectors : sequence of prometheus_client collectors
         Further metrics, such as those of alerts.
 
@@ -48,13 +51,14 @@ class WatchServer:
         commands: Commands,
         host: str = HOST,
         port: int = PORT,
+        token: SecretStr | None = None,
         collectors: Sequence[Collector] = (),
     ) -> None:
         self._socket = _listen(_loopback(host), port)
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self.port}"
-        self.gate = Gate(self.port)
+        self.gate = Gate(self.port, token)
         page = Page(publisher, commands, self.gate, registry(publisher, *collectors), lambda: self._server.should_exit)
         names = tuple(dict.fromkeys((shown, "127.0.0.1", "localhost")))
         self._server = uvicorn.Server(
