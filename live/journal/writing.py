@@ -96,11 +96,11 @@ class Journal:
         if meta is not None and self.path.exists():
             raise ConfigError(f"{self.path} is there already; resume that run, or choose another folder")
         self._lock = _locked(folder)
+        self._notes: list[tuple[str, tuple[Any, ...]]] = []
         self._connection = connect(self.path)
         if meta is not None:
             self._create(meta)
         check_version(self._connection, self.path)
-        self._notes: list[tuple[str, tuple[Any, ...]]] = []
         row = self._connection.execute(
             "SELECT first + count, chain FROM batches ORDER BY first DESC LIMIT 1"
         ).fetchone()
