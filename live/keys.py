@@ -4,6 +4,7 @@ The names are Alpaca's own. A name set in the environment wins over the file. No
 """
 
 import ipaddress
+import logging
 import os
 import stat
 import threading
@@ -21,6 +22,8 @@ from requests.auth import AuthBase
 from lockstep.engine.errors import ConfigError
 
 from . import secrecy
+
+log = logging.getLogger(__name__)
 
 KEY_ID, SECRET_KEY = "APCA_API_KEY_ID", "APCA_API_SECRET_KEY"
 TRADING_URL, DATA_URL = "APCA_API_BASE_URL", "APCA_API_DATA_URL"
@@ -219,7 +222,8 @@ def _check_private(file: Path, found: os.stat_result) -> None:
 class Keyring:
     """The keys in force; they change while a session runs when the file does. Thread-safe.
 
-    Values from the environment are fixed when a process starts, so only keys from the file can be replaced.
+    Each request and each sign-in through `auth` looks whether the file has changed, which takes microseconds. Values
+    from the environment are fixed when a process starts, so only keys from the file can be replaced.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -248,6 +252,7 @@ class Keyring:
                 keys = load(self._file)
             except ConfigError as error:
                 self.problem = str(error)
+                log.warning("the keys stay as they were: %s", error)
                 return False
             self.problem = ""
             changed, self._keys = keys != self._keys, keys
@@ -271,9 +276,13 @@ class KeyAuth(AuthBase):
     def __init__(self, ring: Keyring) -> None:
         self._ring = ring
 
+    def pair(self) -> tuple[str, str]:
+        """Return key id and secret in force at this moment, for whoever signs in by itself; do not keep them."""
+        self._ring.refresh()
+        keys = self._ring.keys
+        return keys.key_id.get_secret_value(), keys.secret.get_secret_value()
+
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the keys in force into the headers."""
-        keys = self._ring.keys
-        request.headers[KEY_HEADER] = keys.key_id.get_secret_value()
-        request.headers[SECRET_HEADER] = keys.secret.get_secret_value()
+        request.headers[KEY_HEADER], request.headers[SECRET_HEADER] = self.pair()
         return request

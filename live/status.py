@@ -163,12 +163,16 @@ class LatencyStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillSwitch:
-    """Whether new risk is refused by hand; what reduces a position still passes."""
+    """Whether new risk is refused by hand; what reduces a position still passes.
+
+    Turning it on also cancels the open orders, and closes all positions if it `flattens`, as the scenario says.
+    """
 
     on: bool = False
     since: int = 0
     by: str = ""
     reason: str = ""
+    flattens: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

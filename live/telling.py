@@ -47,7 +47,7 @@ class Teller:
         self.run, self.setup = session.run, session.setup
         self.decisions: deque[DecisionStatus] = deque(maxlen=KEPT)
         self.fills: deque[FillStatus] = deque(maxlen=KEPT)
-        self.kill = KillSwitch(on=bool(session.core.kill & Why.HAND))
+        self.kill = KillSwitch(on=bool(session.core.kill & Why.HAND), flattens=self.setup.live.kill_flattens)
         self.foreign = 0
         self.run.listeners.append(self.logged)
         self._sleeves = [sleeve.name for sleeve in session.core.world.sleeves]
@@ -82,7 +82,10 @@ class Teller:
     def commanded(self, command: Any) -> None:
         """Note that the kill switch was moved by hand."""
         on = command.action == "kill_on"
-        self.kill = KillSwitch(on=on, since=self.session.time.now(), by=command.by, reason=command.reason)
+        self.kill = KillSwitch(
+            on=on, since=self.session.time.now(), by=command.by, reason=command.reason,
+            flattens=self.setup.live.kill_flattens,
+        )  # fmt: skip
 
     def tell(self) -> None:
         """Publish a snapshot."""

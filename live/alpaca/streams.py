@@ -84,6 +84,7 @@ class _Tamed:
     """What both streams have in common, before the SDK's class."""
 
     watch: Watch
+    auth: Any
     retries_from: float
 
     def _calm(self, fastest: float) -> None:
@@ -94,6 +95,9 @@ class _Tamed:
         if self.watch.state is not StreamState.OFF:
             self.watch.reconnects += 1
         self.watch.set(StreamState.CONNECTING)
+        if self.auth is not None:
+            # The keys may have been replaced since the last sign-in.
+            self._api_key, self._secret_key = self.auth.pair()
         try:
             await self._shake_hands()
         except Exception as error:
@@ -143,7 +147,7 @@ class MarketStream(_Tamed, StockDataStream):
         channels: dict[str, list[str]],
     ) -> None:  # fmt: skip
         super().__init__(access.key, access.secret, raw_data=True, url_override=access.market_url)
-        self.watch, self.sink, self.odd = watch, sink, odd
+        self.watch, self.auth, self.sink, self.odd = watch, access.auth, sink, odd
         self._calm(0.2)
         for channel, symbols in channels.items():
             self._handlers[channel] = dict.fromkeys(symbols, self._never)
@@ -209,7 +213,7 @@ class UpdateStream(_Tamed, TradingStream):
         self, access: Any, watch: Watch, sink: Callable[[Any, str, int], None], odd: Callable[[str, str], None]
     ) -> None:
         super().__init__(access.key, access.secret, raw_data=True, url_override=access.updates_url)
-        self.watch, self.sink, self.odd = watch, sink, odd
+        self.watch, self.auth, self.sink, self.odd = watch, access.auth, sink, odd
         self._calm(0.2)
         self._trade_updates_handler = self._never
 

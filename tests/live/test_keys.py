@@ -1,16 +1,21 @@
 """Keys: where they come from, what is refused, what the check says, and that they change while a session runs."""
 
+import asyncio
 import http.server
 import json
 import os
 import threading
 
+import msgpack
 import pytest
 from alpaca.trading.client import TradingClient
+from websockets.asyncio.server import serve
 
 from lockstep.cli import main
 from lockstep.engine.errors import ConfigError
 from lockstep.live import keys
+from lockstep.live.alpaca.rest import Access
+from lockstep.live.alpaca.streams import MarketStream, UpdateStream, Watch, stop
 from lockstep.live.keys import Keyring, check_address, load, load_webhook
 from lockstep.live.keys_check import check
 
@@ -276,13 +281,58 @@ def test_other_keys_are_in_force_without_a_restart(at_endpoint, endpoint):
     )
     client._session.auth = ring.auth()
     client.get_account()
-    assert not ring.refresh()
     endpoint.known = {(OTHER_ID, OTHER)}
     write(at_endpoint, **pair(OTHER_ID, OTHER, **{keys.TRADING_URL: endpoint.address}))
-    assert ring.refresh()
     assert client.get_account()["status"] == "ACTIVE"
     assert endpoint.seen[-1][1] == (OTHER_ID, OTHER)
     assert not ring.refresh()
+
+
+def greet(market, signed_in):
+    """Return what answers as Alpaca's stream does, keeps the keys it was shown, and then cuts the connection."""
+
+    async def answer(socket):
+        if market:
+            await socket.send(msgpack.packb([{"T": "success", "msg": "connected"}]))
+            given = msgpack.unpackb(await socket.recv())
+            signed_in.append((given["key"], given["secret"]))
+            await socket.send(msgpack.packb([{"T": "success", "msg": "authenticated"}]))
+            await socket.recv()
+            await socket.send(msgpack.packb([{"T": "subscription", "bars": ["SPY"]}]))
+        else:
+            given = json.loads(await socket.recv())["data"]
+            signed_in.append((given["key_id"], given["secret_key"]))
+            said = {"stream": "authorization", "data": {"status": "authorized", "action": "authenticate"}}
+            await socket.send(json.dumps(said))
+            await socket.recv()
+            await socket.send(json.dumps({"stream": "listening", "data": {"streams": ["trade_updates"]}}))
+        await asyncio.sleep(0.1)
+
+    return answer
+
+
+@pytest.mark.parametrize("market", [True, False], ids=["market data", "order updates"])
+def test_streams_sign_in_with_the_keys_of_the_moment(tmp_path, market):
+    file, signed_in = write(tmp_path / ".env", **pair()), []
+    ring = Keyring()
+
+    async def session():
+        async with serve(greet(market, signed_in), "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            access = Access("", "", url, url, KEY_ID, SECRET, ring.auth())
+            more = ({"bars": ["SPY"]},) if market else ()
+            stream = (MarketStream if market else UpdateStream)(access, Watch("x", print), print, print, *more)
+            task = asyncio.create_task(stream._run_forever())
+            while len(signed_in) < 2:
+                await asyncio.sleep(0.02)
+            write(file, **pair(OTHER_ID, OTHER))
+            while (OTHER_ID, OTHER) not in signed_in:
+                await asyncio.sleep(0.02)
+            await stop(stream, task)
+
+    asyncio.run(asyncio.wait_for(session(), 30))
+    assert signed_in[0] == (KEY_ID, SECRET)
+    assert signed_in[-1] == (OTHER_ID, OTHER)
 
 
 @pytest.mark.parametrize(

@@ -371,10 +371,12 @@
     return answer;
   }
 
-  const QUESTIONS = {
-    kill_on: ["Turn the kill switch on?", "The session will refuse every order that opens or enlarges a position. Orders that reduce one still pass; what is held stays held.", "Refuse new risk"],
-    kill_off: ["Turn the kill switch off?", "The session will take new risk again, within its limits.", "Allow new risk"],
-  };
+  function question(action) {
+    if (action === "kill_off") return ["Turn the kill switch off?", "The session will take new risk again, within its limits.", "Allow new risk"];
+    const held = status.kill.flattens ? "It also closes all positions." : "What is held stays held.";
+    const text = `The session cancels its open orders, and refuses every order that opens or enlarges a position; orders that reduce one still pass. ${held}`;
+    return ["Turn the kill switch on?", text, status.kill.flattens ? "Stop and close" : "Refuse new risk"];
+  }
 
   async function kill() {
     const action = status.kill.on ? "kill_off" : "kill_on";
@@ -383,7 +385,7 @@
       put("kill-state", proposed.error, "loss");
       return;
     }
-    const [title, text, yes] = QUESTIONS[action];
+    const [title, text, yes] = question(action);
     put("confirm-title", title);
     put("confirm-text", text);
     put("confirm-yes", yes);

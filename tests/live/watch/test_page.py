@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lockstep.live.publishing import Action
-from lockstep.live.status import Phase, StreamState
+from lockstep.live.status import KillSwitch, Phase, StreamState
 from lockstep.live.watch.server import WatchServer
 
 from ...reports import chromium
@@ -192,6 +192,9 @@ def test_the_kill_switch_with_the_printed_address(browser, session, server):
     assert browser.evaluate("location.href") == f"{server.address}/"
     assert browser.evaluate("document.cookie") == ""
     click(browser, "kill")
+    browser.until("document.getElementById('confirm').open")
+    assert "cancels its open orders" in browser.evaluate(text("confirm-text"))
+    assert "What is held stays held" in browser.evaluate(text("confirm-text"))
     answer_dialog(browser, "confirm", button="confirm-no")
     browser.until("!document.getElementById('confirm').open")
     assert session.done == []
@@ -207,6 +210,17 @@ def test_the_kill_switch_with_the_printed_address(browser, session, server):
     browser.until(f"({text('kill')}) === 'Kill switch'")
     assert [each.action for each in session.done] == [Action.KILL_ON, Action.KILL_OFF]
     assert browser.complaints() == []
+
+
+def test_a_switch_that_closes_positions_says_so(browser, session, server):
+    session.kill = KillSwitch(flattens=True)
+    session.publish()
+    visit(browser, server.invitation)
+    browser.until(f"{NUMBER} === 1")
+    click(browser, "kill")
+    browser.until("document.getElementById('confirm').open")
+    assert "closes all positions" in browser.evaluate(text("confirm-text"))
+    assert browser.evaluate(text("confirm-yes")) == "Stop and close"
 
 
 def test_without_the_token_the_switch_asks_for_it(browser, session):
