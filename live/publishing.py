@@ -44,7 +44,8 @@ class Publisher:
         self._changed = threading.Condition()
         self._latest: Published | None = None
         self._points: list[EquityPoint] = []
-        self._stride, self._skipped, self._last = 1, 0, -DUE_EVERY
+        self._stride, self._times, self._seen = 1, 0, -1
+        self._last = -DUE_EVERY
 
     def due(self) -> bool:
         """Return whether the last snapshot is at least 0.1 s old: at full speed the session publishes only then."""
@@ -63,7 +64,7 @@ class Publisher:
         """Put the equity from before a restart, ``(ts, equity)`` in order of time, in front of the curve."""
         with self._changed:
             later, self._points = self._points, []
-            self._stride, self._skipped = 1, 0
+            self._stride, self._times, self._seen = 1, 0, -1
             for point in (*points, *later):
                 self._add(EquityPoint(*point))
 
@@ -92,14 +93,14 @@ class Publisher:
             return self._latest if self._latest is not None and self._latest.number > after else None
 
     def _add(self, point: EquityPoint) -> None:
-        self._skipped += 1
-        if self._skipped < self._stride:
+        if point.ts == self._seen:
+            if self._points and self._points[-1].ts == point.ts:
+                self._points[-1] = point
             return
-        self._skipped = 0
-        if self._points and self._points[-1].ts == point.ts:
-            self._points[-1] = point
-            return
-        self._points.append(point)
+        self._seen = point.ts
+        if self._times % self._stride == 0:
+            self._points.append(point)
+        self._times += 1
         if len(self._points) >= MOST_POINTS:
             del self._points[1::2]
             self._stride *= 2

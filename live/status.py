@@ -232,8 +232,3 @@ class Status:
     proxies: Mapping[str, str] = field(default_factory=dict)
     synthetic: tuple[str, ...] = ()
     digest: str = ""
-
-    @property
-    def streams_up(self) -> bool:
-        """Return whether every stream that the session uses is up."""
-        return all(stream.state in (StreamState.UP, StreamState.OFF) for stream in self.streams)
