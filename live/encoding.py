@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from lockstep.engine.events import SECOND, US
@@ -31,6 +32,7 @@ def money(micros: int | None) -> float | None:
     return None if micros is None else micros / MICROS
 
 
+@lru_cache(maxsize=4_096)
 def moment(ts: int) -> str | None:
     """Return ns UTC as ISO text with microseconds; None for 0, which means never."""
     if ts == 0:

@@ -45,7 +45,7 @@ class Page:
     ) -> None:
         self._publisher, self._commands, self._gate = publisher, commands, gate
         self._metrics, self._closing = metrics, closing
-        self._streams = 0
+        self._streams, self._encoded = 0, (0, as_json({"number": 0}))
         templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader((TEMPLATES, REPORT_TEMPLATES)),
             autoescape=True,
@@ -96,8 +96,12 @@ class Page:
         return {"health": {"ok": found.ok, "reasons": list(found.reasons)}, "age": age if age < float("inf") else None}
 
     def _snapshot(self) -> str:
+        """Return the latest snapshot and how it is judged; a snapshot is encoded once, however many pages are open."""
         latest = self._publisher.latest
-        return as_json({**(as_dict(latest) if latest else {"number": 0}), **self._judged()})
+        number = latest.number if latest else 0
+        if number != self._encoded[0]:
+            self._encoded = number, as_json(as_dict(latest)) if latest else self._encoded[1]
+        return f"{self._encoded[1][:-1]},{as_json(self._judged())[1:]}"
 
     async def _stream(self, request: Request) -> Response:
         if self._streams >= MOST_STREAMS:
