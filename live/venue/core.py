@@ -146,7 +146,8 @@ class Venue:
     def _send(self, group: Events) -> None:
         place = self.hours.sessions.midnight.searchsorted(int(group["ts_event"][-1]), "left") - 1
         midnight = int(self.hours.sessions.midnight[max(place, 0)])
-        self.market.send(self.bars.play(self.encoder.encode(group, midnight), self.slice))
+        wanted = self.market.wanted if self.market.live is not None else {}
+        self.market.send(self.bars.play(self.encoder.encode(group, midnight, wanted), self.slice))
         self.flush_updates()
 
     # -- what is told --------------------------------------------------------------------------------------------

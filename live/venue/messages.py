@@ -1,5 +1,7 @@
 """Market events as the messages of the market-data stream."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgpack
@@ -7,7 +9,8 @@ import msgpack
 from lockstep.engine.events import BAR, CLOSE, HALT, QUOTE, RESUME, TRADE, Events
 
 _COLUMNS = ("kind", "instrument", "ts_event", "ts_open", "open", "high", "low", "close", "volume")
-_stamp = msgpack.Timestamp.from_unix_nano
+_stamp = lru_cache(maxsize=16)(msgpack.Timestamp.from_unix_nano)
+"""Most messages of a group bear the same time."""
 _pack = msgpack.Packer().pack
 STATUSES = {HALT: ("H", "Trading Halt", "T12", "Trading Halted"), RESUME: ("T", "Trading Resumption", "", "")}
 
@@ -65,9 +68,14 @@ class Encoder:
     def __init__(self, symbols: tuple[str, ...], *, daily: bool) -> None:
         self.symbols, self.daily = symbols, daily
         self.trades = 0
+        self._letter = "d" if daily else "b"
+        self._channels = {
+            BAR: "dailyBars" if daily else "bars", CLOSE: "dailyBars", QUOTE: "quotes", TRADE: "trades",
+            HALT: "statuses", RESUME: "statuses",
+        }  # fmt: skip
 
-    def encode(self, group: Events, midnight: int) -> list[tuple[str, int, bytes]]:
-        """Return the messages as (channel, instrument, msgpack), in the events' order.
+    def encode(self, group: Events, midnight: int, wanted: Mapping[str, list[bool]]) -> list[tuple[str, int, bytes]]:
+        """Return the messages that are wanted as (channel, instrument, msgpack), in the events' order.
 
         Parameters
         ----------
@@ -75,24 +83,30 @@ class Encoder:
             Known at one instant.
         midnight : int
             00:00 exchange time of their session, ns UTC.
+        wanted : mapping
+            By channel, whether each instrument is subscribed to.
         """
+        if not wanted:
+            return []
         columns = [group[name].tolist() for name in _COLUMNS]
         found = []
         for kind, number, ts, opened, a, b, c, d, e in zip(*columns, strict=True):
-            if kind == BAR and not self.daily:
-                channel, message = "bars", bar_message("b", self.symbols[number], opened, (a, b, c, d), e)
-            elif kind == BAR:
-                channel, message = "dailyBars", bar_message("d", self.symbols[number], midnight, (a, b, c, d), e)
+            channel = self._channels.get(kind)
+            mask = wanted.get(channel) if channel else None
+            if channel is None or mask is None or not mask[number]:
+                continue
+            symbol = self.symbols[number]
+            if kind == BAR:
+                label = midnight if self.daily else opened
+                message = bar_message(self._letter, symbol, label, (a, b, c, d), e)
             elif kind == CLOSE:
-                channel, message = "dailyBars", bar_message("d", self.symbols[number], midnight, (d, d, d, d), 0.0)
+                message = bar_message("d", symbol, midnight, (d, d, d, d), 0.0)
             elif kind == QUOTE:
-                channel, message = "quotes", quote_message(self.symbols[number], ts, (a, b, c, d))
+                message = quote_message(symbol, ts, (a, b, c, d))
             elif kind == TRADE:
                 self.trades += 1
-                channel, message = "trades", trade_message(self.symbols[number], ts, a, b, self.trades)
-            elif kind in STATUSES:
-                channel, message = "statuses", status_message(self.symbols[number], ts, kind)
+                message = trade_message(symbol, ts, a, b, self.trades)
             else:
-                continue
+                message = status_message(symbol, ts, kind)
             found.append((channel, number, _pack(message)))
         return found

@@ -17,6 +17,8 @@ from .core import Venue
 
 LEAD = MINUTE
 """Venue time before a session's open from which the wall clock counts again, ns."""
+MOST_BEHIND = SECOND
+"""Wall time in ns that the venue makes up for; after a longer stop it goes on from where it was."""
 
 
 class Pace:
@@ -77,14 +79,21 @@ class Pace:
         await asyncio.sleep(0)
 
     async def _sleep_until(self, ts: int) -> None:
+        """Wait until the wall clock has come to `ts`; what is closed is skipped, but for the minute before an open."""
+        begin, (wall, since) = self._skip_closed(ts), self._anchor
+        behind = clock.monotonic() - wall - int((ts - since) / self.speed)
+        if begin > self.venue.now or behind > MOST_BEHIND:
+            self._anchor = wall, since = clock.monotonic(), begin
+        await clock.sleep((wall + (ts - since) / self.speed - clock.monotonic()) / SECOND)
+
+    def _skip_closed(self, ts: int) -> int:
+        """Return from when on the wall clock counts until `ts`: from now, where the market is open."""
         hours = self.venue.hours
         place = hours.session
-        opens, closes = int(hours.sessions.open[place]), int(hours.sessions.close[place])
-        begin = max(self.venue.now, opens - LEAD) if ts > opens - LEAD else ts
-        if ts > closes and self.venue.now >= closes:
-            begin = ts
-        self._anchor = (clock.monotonic(), begin)
-        await clock.sleep((ts - begin) / SECOND / self.speed)
+        lead, closes = int(hours.sessions.open[place]) - LEAD, int(hours.sessions.close[place])
+        if ts <= lead or (ts > closes and self.venue.now >= closes):
+            return ts
+        return max(self.venue.now, lead)
 
     def _state(self) -> dict[str, Any]:
         return {
