@@ -13,6 +13,7 @@ import typer
 
 from lockstep import __version__
 from lockstep.live.commands import alerts_app, keys_app, kill
+from lockstep.live.session_commands import live, replay
 from lockstep.live.venue.commands import venue
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ app.add_typer(data_app, name="data")
 app.add_typer(keys_app, name="keys")
 app.add_typer(alerts_app, name="alerts")
 app.command(epilog=EPILOG)(venue)
+app.command(epilog=EPILOG)(live)
+app.command(epilog=EPILOG)(replay)
 app.command(epilog=EPILOG)(kill)
 
 Scenarios = Annotated[

@@ -102,11 +102,14 @@ class PacedSession(Session):
             self._slice = self._slice or message
             return
         await self._take_slice(message)
+        await self.after()
+        await self._quiet()
         if message.get("end"):
             self.stop("the recording is over")
-        else:
+        elif self.streams_up:
             await self._done(message)
-        await self.after()
+        else:
+            self._slice = self._slice or message
 
     async def _take_slice(self, message: dict[str, Any]) -> None:
         ts, pipeline = int(message["time"]), self.pipeline

@@ -84,6 +84,7 @@ class Session:
         self._jobs: dict[asyncio.Task[Any], Any] = {}
         self._results: dict[int, deque[Any]] = {}
         self._last_look = self._last_snapshot = 0
+        self._booked, self._closed = 0, False
         self._looking: asyncio.Task[Any] | None = None
         self.watches = {
             name: streams.Watch(name, self._stream_changed) for name in ("market", "updates")
@@ -171,6 +172,8 @@ class Session:
         elif live.at_exit == "cancel":
             await self._cancel_all()
         await self._settle_down(FLATTEN_SECONDS)
+        if self.streams_up:
+            await self.reconcile("end")
         self.core.flush()
         self.save()
         self._phase(Phase.STOPPED)
@@ -277,6 +280,8 @@ class Session:
             self.pipeline.received = min(self.pipeline.received, received)
             points.reach("update-received")
             self.take_update(message, text)
+        # What orders have undergone comes before the market data of the same time, as in a replay.
+        self.pipeline.say()
         if self.pipeline.rows.room < self.pipeline.rows.capacity // 2:
             self.pipeline.flush()
 
@@ -348,6 +353,7 @@ class Session:
         rows.session_close(now, close, due.number, self.schedule.nights(due.number))
         self.desk.close_session(close, now, rows.number)
         self.desk.tickets.forget(close - 2 * 86_400 * SECOND)
+        self._closed = True
         points.reach("session-rolled")
 
     async def _roll(self, due: Due) -> None:
@@ -454,7 +460,7 @@ class Session:
     async def reconcile(self, why: str) -> None:
         """Compare the account with the broker's, as often as it takes to be sure."""
         first = self.run.is_new and why == "start"
-        if why != "minute":
+        if why in ("start", "reconnect"):
             await self._backfill()
         for _ in range(2):
             picture = await self._look()
@@ -473,12 +479,13 @@ class Session:
         self.run.is_new = False
         self.reconciled = True
         self._last_look = clock.monotonic()
+        self._booked = int(self.core.world.header.count_fills)
         points.reach("reconciled")
         self.pipeline.release()
 
     async def _look(self) -> Picture | None:
         ids = self.open_ids()
-        while not self.stopping:
+        for _ in range(2 if self.stopping else 1_000_000):
             try:
                 return await asyncio.to_thread(look, self.rest, self.desk, self.reconciler.cursor, ids)
             except DataError as error:
@@ -508,6 +515,10 @@ class Session:
             await self.reconcile("reconnect")
         elif clock.monotonic() - self._last_look > nanoseconds(self.setup.live.reconcile):
             await self.reconcile("minute")
+        elif self._closed and self._booked != int(self.core.world.header.count_fills):
+            # What the session's fills have cost is known now.
+            await self.reconcile("close")
+        self._closed = False
 
     async def _backfill(self) -> None:
         """Ask for the bars that the stream has missed."""
