@@ -50,6 +50,7 @@ class Why(IntEnum):
     DRIFT = 2
     KEYS = 4
     BROKER = 8
+    STOPPING = 16
 
 
 class Message(NamedTuple):

@@ -153,6 +153,8 @@ class Session:
         await self.reconcile("start")
         for request, settle in self.run.unsettled():
             self.sender.send(request, settle=settle)
+        if self.core.kill & Why.STOPPING:
+            self.pipeline.rows.control(self.time.now(), Control.RELEASE, int(Why.STOPPING))
         self.pipeline.release()
         self._phase(Phase.READY)
 
@@ -164,13 +166,15 @@ class Session:
             self.teller.tell()
 
     async def _end(self) -> None:
-        """Wind down as the scenario says."""
+        """Wind down as the scenario says; a recording that is over is left as it is."""
         self._phase(Phase.STOPPING)
         live = self.setup.live
-        if live.positions_at_exit == "flatten" and not self.ended:
-            await self._flatten()
-        elif live.at_exit == "cancel":
-            await self._cancel_all()
+        if not self.ended:
+            self.pipeline.rows.control(self.time.now(), Control.KILL, int(Why.STOPPING))
+            if live.positions_at_exit == "flatten":
+                await self._flatten()
+            elif live.at_exit == "cancel":
+                await self._cancel_all()
         await self._settle_down(FLATTEN_SECONDS)
         if self.streams_up:
             await self.reconcile("end")
@@ -606,17 +610,14 @@ class Session:
         self.pipeline.flush()
 
     async def _settle_down(self, seconds: float) -> None:
-        """Take what still comes in until nothing is under way and no order is being cancelled."""
+        """Go on until no request is under way and no order is being cancelled; new risk is refused meanwhile."""
         until = clock.monotonic() + int(seconds * 1e9)
         while clock.monotonic() < until:
-            self.take_orders()
-            self.pipeline.flush()
-            await self.look_up_doubts()
             waiting = any(ticket.cancel and ticket.broker_id for ticket in self.desk.tickets.open())
-            if not self.sender.in_flight and not waiting:
+            if not self.sender.in_flight and not self.answers and (not waiting or self.ended):
                 return
-            self._wake.clear()
-            await self._wait(0.05)
+            await self._sleep()
+            await self.turn()
 
     # -- saving and telling --------------------------------------------------------------------------------------
 
