@@ -130,6 +130,7 @@ class Venue:
     def wake(self, ts: int) -> None:
         """Let time go on to `ts` without any event."""
         self._tick(ts)
+        self.flush_updates()
 
     def _tick(self, ts: int) -> None:
         self.hours.now = ts

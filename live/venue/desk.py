@@ -410,8 +410,6 @@ class Desk:
         for leg in new.legs:
             leg.parent = new
         self.by_engine[order.engine] = new
-        if order.engine in self.pending_legs:
-            self.pending_legs[new.engine] = self.pending_legs[order.engine]
         self.tell("replaced", order, {"timestamp": report.happened})
         if new.status == "new":
             self.tell("new", new, {})

@@ -59,7 +59,12 @@ class History:
             Bounds on `ts_event`, ns UTC, both inclusive.
         """
         self._close()
-        parts = [self._chosen(chunk, instruments, kinds, start, end) for chunk in self._chunks]
+        reach = self.recording.delay
+        parts = [
+            self._chosen(chunk, instruments, kinds, start, end)
+            for chunk in self._chunks
+            if start <= int(chunk["ts_available"][-1]) and int(chunk["ts_available"][0]) - reach <= end
+        ]
         if self._dropped >= 0 and start <= self._dropped:
             parts = [self._older(instruments, kinds, start, min(end, self._dropped)), *parts]
         return join(*parts)

@@ -13,8 +13,6 @@ from lockstep.engine.events import DAY, SECOND
 from .rules import unprocessable
 from .wire import iso
 
-GTC_DAYS = 90
-
 
 class Hours:
     """Time, as the replay has it, and the sessions around it.
@@ -104,9 +102,9 @@ class Hours:
         return datetime.fromtimestamp(ts // SECOND, UTC).astimezone(self.zone).strftime("%H:%M")
 
     def expiry(self, tif: str) -> int:
-        """Return when an order of this time in force ends, ns UTC."""
+        """Return when an order of this time in force ends, ns UTC; 0 for one that is good till cancelled."""
         if tif == "gtc":
-            return self.now + GTC_DAYS * DAY
+            return 0
         return int(self.sessions.close[self._at_hand()])
 
     def check(self, tif: str) -> None:

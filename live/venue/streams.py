@@ -166,6 +166,8 @@ class Updates(Hub):
         """Send any JSON as an update."""
         if self.live is not None:
             self.live.put(json.dumps(message).encode(), 1)
+            if self.live.slow:
+                self.live.abort()  # this stream has no words for it
 
     async def endpoint(self, socket: WebSocket) -> None:
         """Serve one connection."""
@@ -177,7 +179,7 @@ class Updates(Hub):
         connection = Connection(socket, self.backlog)
         self._begin(connection)
         try:
-            while not connection.slow:
+            while True:
                 message = await socket.receive()
                 if message["type"] == "websocket.disconnect":
                     break

@@ -204,20 +204,21 @@ class Trading:
         status, nested = query.get("status", "open"), truth(query.get("nested"))
         after, until = moment(query.get("after")), moment(query.get("until"))
         wanted = [each for each in query.get("symbols", "").split(",") if each]
-        found = [
-            order
+        found = {
+            order.id: order
             for order in self.desk.orders.values()
             if (status == "all" or order.open == (status == "open"))
             and (after is None or order.submitted > after)
             and (until is None or order.submitted <= until)
             and (not wanted or order.symbol in wanted)
             and (query.get("side") in (None, "buy" if order.buys else "sell"))
-            and not (nested and order.parent is not None)
-        ]
+        }
+        # A leg is shown with its parent, or by itself where the parent is not among the answers.
+        rows = [each for each in found.values() if not (nested and each.parent and each.parent.id in found)]
         if query.get("direction", "desc") != "asc":
-            found.reverse()
+            rows.reverse()
         most = count(request, "limit", DEFAULT_ORDERS, MOST_ORDERS)
-        return JSONResponse([self._json(order, nested=nested) for order in found[:most]])
+        return JSONResponse([self._json(order, nested=nested) for order in rows[:most]])
 
     async def order(self, request: Request) -> Response:
         """Answer with one order."""
@@ -281,7 +282,7 @@ class Trading:
         """Cancel every open order; each has a status of its own."""
         answers = []
         for order in self.desk.open_orders():
-            if order.parent is not None or not order.open:
+            if not order.open or (order.parent is not None and order.parent.open):
                 continue
             try:
                 self._race(order)
@@ -314,11 +315,7 @@ class Trading:
             "cost_basis": money(basis),
             "unrealized_pl": money(gain),
             "unrealized_plpc": ratio,
-            "unrealized_intraday_pl": money(gain),
-            "unrealized_intraday_plpc": ratio,
             "current_price": money(int(row["mark"])),
-            "lastday_price": money(int(row["mark"])),
-            "change_today": "0",
         }
 
     def _held(self, symbol: str) -> int:
@@ -362,7 +359,7 @@ class Trading:
         """Close every position, after cancelling the open orders if asked to."""
         if truth(request.query_params.get("cancel_orders")):
             for order in self.desk.open_orders():
-                if order.open and order.parent is None:
+                if order.open and not (order.parent is not None and order.parent.open):
                     self.desk.cancel(order)
         answers = []
         for place in self._places():

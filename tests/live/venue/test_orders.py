@@ -230,6 +230,18 @@ def test_positions_are_closed_in_part_and_whole(rig):
         rig.rest.get_open_position("AAA")
 
 
+def test_live_exits_are_listed_and_cancelled_with_all_others(rig):
+    order = bracket(rig)
+    rig.go()
+    assert rig.rest.get_order_by_id(order.id).status == OrderStatus.FILLED
+    listed = rig.rest.get_orders(GetOrdersRequest(status="open", nested=True))
+    assert {leg.id for leg in listed} == {leg.id for leg in order.legs}
+    whole = rig.rest.get_orders(GetOrdersRequest(status="all", nested=True, symbols=["BBB"]))
+    assert [(each.id, len(each.legs)) for each in whole] == [(order.id, 2)]
+    assert len(rig.rest.cancel_orders()) == 1  # the other goes with it
+    assert rig.rest.get_orders(GetOrdersRequest(status="open")) == []
+
+
 def test_shorts(rig):
     rig.order("CCC", 50, side="sell")
     rig.go()
