@@ -19,8 +19,8 @@ def live(
     venue: Annotated[
         str,
         typer.Option(
-            help="`paper`: the account of your keys; `local`: a venue that replays the scenario's data; an address such "
-            "as http://127.0.0.1:8765: one that runs already; `auto`: paper if there are keys, else local."
+            help="`paper`: the account of your keys; `local`: a venue that replays the scenario's data; an address "
+            "such as http://127.0.0.1:8765: one that runs already; `auto`: paper if there are keys, else local."
         ),
     ] = AUTO,
     speed: Annotated[str, typer.Option(help="Of a local venue: `max`, or times real time, such as 60x.")] = "60x",
@@ -46,7 +46,8 @@ def live(
     source = load(scenario, overrides or (), start=start, end=end)
     options = Options(runs_dir, resume, new)
     given = _arguments(scenario, speed, start, end, overrides or [], source.scenario.live.proxies, catalog)
-    with _place(venue, given, source.scenario.live) as place, _watched(place, as_json or not page, port) as watched:
+    name, door = source.scenario.name, port if page else None
+    with _place(venue, given, source.scenario.live) as place, _watched(name, as_json, door) as watched:
         done = trade(source, Catalog(catalog), place, options, *watched)
     if as_json:
         typer.echo(json.dumps(done.to_json()))
@@ -87,22 +88,15 @@ def _typed(prompt: str) -> str:
 
 
 @contextlib.contextmanager
-def _watched(place: Any, silent: bool, port: int) -> Iterator[tuple[Any, Any, Any]]:
-    """Serve the page, if wanted; yield what the session tells and hears through, and what takes its alerts."""
+def _watched(name: str, silent: bool, port: int | None) -> Iterator[tuple[Any, Any, Any]]:
+    """Begin page, view and alerts; yield what the session tells and hears through, and what takes its alerts."""
+    from rich.console import Console
+
     from .publishing import Commands, Publisher
+    from .watch.together import watching
 
     publisher, commands = Publisher(), Commands()
-
-    def alert(kind: str, words: str) -> None:
-        typer.echo(f"{kind}: {words}", err=True)
-
-    if silent:
-        yield publisher, commands, alert
-        return
-    from .watch.server import WatchServer
-
-    with WatchServer(publisher, commands, port=port) as server:
-        typer.echo(f"watch it at {server.invitation}", err=True)
+    with watching(publisher, commands, name, Console(stderr=True), None if silent else port, view=not silent) as alert:
         yield publisher, commands, alert
 
 
