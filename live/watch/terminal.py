@@ -110,9 +110,10 @@ def sparkline(values: Sequence[int], width: int) -> str:
     return "".join(BLOCKS[(value - low) * (len(BLOCKS) - 1) // (high - low)] for value in shown)
 
 
-def _clock(ts: int) -> str:
-    told = moment(ts)
-    return told[11:19] if told else text.NONE
+def _when(ts: int, now: int) -> str:
+    """Return a time of the snapshot's own day without its date, another without its year and seconds."""
+    told, today = moment(ts) or text.NONE, moment(now) or ""
+    return told[11:19] if told[:10] == today[:10] else told[5:16].replace("T", " ")
 
 
 def _dollars(micros: int | None, digits: int = 2) -> str:
@@ -267,7 +268,7 @@ def _decisions(status: Status, most: int) -> Table:
         told = f"{each.verdict}: {text.words(each.code)}" if each.code else each.verdict
         verdict = Text(told, style=LOSS if each.verdict == "refused" else "")
         numbers = text.quantity(each.quantity), text.quantity(each.approved)
-        _add(table, _clock(each.ts), str(each.order_id), each.symbol, *numbers, verdict)
+        _add(table, _when(each.ts, status.ts), str(each.order_id), each.symbol, *numbers, verdict)
     return table
 
 
@@ -275,7 +276,7 @@ def _fills(status: Status, most: int) -> Table:
     table = _table("Fills", "Order", "Symbol", ">Quantity", ">Price")
     for each in status.fills[: -most - 1 : -1]:
         quantity = text.quantity(each.quantity)
-        _add(table, _clock(each.ts), str(each.order_id), each.symbol, quantity, _dollars(each.price))
+        _add(table, _when(each.ts, status.ts), str(each.order_id), each.symbol, quantity, _dollars(each.price))
     return table
 
 

@@ -35,7 +35,7 @@ const Curve = (() => {
       // A finger that scrolls the page must not zoom the chart.
       dragmode: touch.matches ? false : "zoom",
       xaxis: { type: "date", showgrid: false, zeroline: false, linecolor: color("line"), tickcolor: color("line"), ticks: "outside", nticks: narrow.matches ? 4 : 8, hoverformat: "%a %-d %b %Y %H:%M:%S" },
-      yaxis: { ...quiet, tickformat: largest < 5000 || spread < largest / 50 ? "$,.0f" : "$~s" },
+      yaxis: { ...quiet, tickformat: spread < 8 ? "$,.2f" : largest < 5000 || spread < largest / 50 ? "$,.0f" : "$~s" },
     };
   }
 

@@ -48,6 +48,11 @@
     return date ? `${text.slice(0, 10)} ${text.slice(11, 19)}` : text.slice(11, 19);
   }
 
+  // A time of the snapshot's own day needs no date.
+  function when(text) {
+    return text && text.slice(0, 10) !== status.ts.slice(0, 10) ? text.slice(5, 16).replace("T", " ") : clock(text);
+  }
+
   function span(seconds) {
     if (seconds === null || seconds === undefined) return NONE;
     if (seconds >= 172800) return `${number(seconds / 86400)}${THIN}d`;
@@ -140,8 +145,9 @@
     put("gross", status.equity && status.gross !== null ? percent(status.gross / status.equity, 1) : NONE);
     put("gross-below", `gross ${money(status.gross, 0)}, net ${money(status.net, 0)}`);
     put("phase", words(status.phase), ["failed", "paused"].includes(status.phase) ? "loss" : "");
-    const next = status.market_open ? `market open until ${clock(status.next_close)} UTC` : `market closed until ${clock(status.next_open, true)} UTC`;
-    put("phase-below", (status.market_open ? status.next_close : status.next_open) ? next : status.market_open ? "market open" : "market closed");
+    const next = status.market_open ? status.next_close : status.next_open;
+    const until = next && next > status.ts ? ` until ${clock(next, next.slice(0, 10) !== status.ts.slice(0, 10))} UTC` : "";
+    put("phase-below", `market ${status.market_open ? "open" : "closed"}${until}`);
   }
 
   function notices() {
@@ -234,7 +240,7 @@
     put("positions-count", status.positions.length ? number(status.positions.length) : "");
     fill("orders", status.orders.map((row) => [row.order_id, [
       row.order_id, row.symbol, signed(quantity(row.quantity), row.quantity), quantity(row.filled), `${words(row.type)}, ${row.tif}`,
-      row.limit === null ? "" : money(row.limit), row.stop === null ? "" : money(row.stop), words(row.status), clock(row.submitted),
+      row.limit === null ? "" : money(row.limit), row.stop === null ? "" : money(row.stop), words(row.status), when(row.submitted),
     ]]));
     put("orders-count", status.orders.length ? number(status.orders.length) : "");
   }
@@ -242,12 +248,12 @@
   function showDecisions() {
     const verdict = (row) => (row.code ? `${row.verdict}: ${words(row.code)}` : row.verdict);
     const decisions = keyed(status.decisions, (row) => `${row.order_id} ${row.ts}`, (row) => [
-      clock(row.ts), row.order_id, row.symbol, signed(quantity(row.quantity), row.quantity), signed(quantity(row.approved), row.approved),
+      when(row.ts), row.order_id, row.symbol, signed(quantity(row.quantity), row.quantity), signed(quantity(row.approved), row.approved),
       [verdict(row), row.verdict === "refused" ? "loss" : ""],
     ]);
     fill("decisions", decisions.reverse(), true);
     const fills = keyed(status.fills, (row) => `${row.order_id} ${row.ts}`, (row) => [
-      clock(row.ts), row.order_id, row.symbol, signed(quantity(row.quantity), row.quantity), money(row.price), money(row.fee),
+      when(row.ts), row.order_id, row.symbol, signed(quantity(row.quantity), row.quantity), money(row.price), money(row.fee),
     ]);
     fill("fills", fills.reverse(), true);
   }
