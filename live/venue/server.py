@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import WebSocketRoute
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from lockstep.engine.errors import ConfigError
 
 from .core import Options, Venue
 from .gate import Gate
@@ -104,25 +107,39 @@ def serve(recording: Recording, options: Options, port: int, speed: float, liste
 async def _serve(
     recording: Recording, options: Options, port: int, speed: float, listening: Callable[[int], None]
 ) -> None:
-    venue = Venue(recording, options)
-    server = make_server(venue, Pace(venue, speed), port)
-    serving = asyncio.create_task(server.serve())
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    if server.started:
-        listening(port_of(server))
-    await serving
+    with bind(port) as door:
+        venue = Venue(recording, options)
+        server = make_server(venue, Pace(venue, speed))
+        serving = asyncio.create_task(server.serve([door]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if server.started:
+            listening(int(door.getsockname()[1]))
+        await serving
 
 
-def port_of(server: uvicorn.Server) -> int:
-    """Return the port on which a started server listens."""
-    return int(server.servers[0].sockets[0].getsockname()[1])
+def bind(port: int) -> socket.socket:
+    """Return a socket on a port of loopback; 0 takes a free one.
+
+    Raises
+    ------
+    ConfigError
+        If the port is taken or forbidden.
+    """
+    door = socket.socket()
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((LOOPBACK, port))
+    except OSError as error:
+        door.close()
+        raise ConfigError(f"--port {port}: {error.strerror}; choose another one, or 0 for a free one") from error
+    return door
 
 
-def make_server(venue: Venue, pace: Pace, port: int) -> uvicorn.Server:
+def make_server(venue: Venue, pace: Pace) -> uvicorn.Server:
     """Return a server for a venue, not yet started."""
     config = uvicorn.Config(
-        make_app(venue, pace), host=LOOPBACK, port=port, http=_Http, ws=_Socket, log_level="warning", access_log=False,
+        make_app(venue, pace), http=_Http, ws=_Socket, log_level="warning", access_log=False,
         ws_per_message_deflate=False, ws_ping_interval=None, timeout_keep_alive=3600, lifespan="on",
         timeout_graceful_shutdown=2,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 
 from lockstep.live.venue.core import Options, Venue
 from lockstep.live.venue.pace import Pace
-from lockstep.live.venue.server import make_server, port_of
+from lockstep.live.venue.server import bind, make_server
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the SDK uses websockets' legacy client
@@ -50,7 +50,6 @@ class Rig:
         self._thread = threading.Thread(target=self._serve, args=(speed,), daemon=True)
         self._thread.start()
         self.until(lambda: self.server is not None and self.server.started)
-        self.port = port_of(self.server)
         self.url = f"http://127.0.0.1:{self.port}"
         self.rest = self.client(TradingClient)
         self.raw = self.client(TradingClient, raw_data=True)
@@ -64,8 +63,10 @@ class Rig:
 
     def _serve(self, speed):
         async def run():
-            self.server = make_server(self.venue, Pace(self.venue, speed), 0)
-            await self.server.serve()
+            with bind(0) as door:
+                self.port = door.getsockname()[1]
+                self.server = make_server(self.venue, Pace(self.venue, speed))
+                await self.server.serve([door])
 
         asyncio.run(run())
 

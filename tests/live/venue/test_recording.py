@@ -11,6 +11,7 @@ from lockstep.engine.errors import ConfigError
 from lockstep.engine.events import BAR, HALT
 from lockstep.live.venue.core import Options, Venue
 from lockstep.live.venue.recording import open_recording
+from lockstep.live.venue.server import bind
 
 SCENARIO = """
 title = "t"
@@ -119,6 +120,13 @@ def test_the_same_in_every_run(recordings):
     one = play()
     assert len(one) == 14
     assert one == play()
+
+
+def test_a_port_that_is_taken():
+    with bind(0) as door:
+        door.listen()
+        with pytest.raises(ConfigError, match=r"--port \d+: Address already in use; choose another one, or 0"):
+            bind(door.getsockname()[1])
 
 
 def test_the_command(recordings, tmp_path):
