@@ -509,6 +509,14 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("", "lockstep"):
+            raise
+        _complain(
+            f"package {error.name!r} is not installed; it comes with an extra: `just setup dev`, or pip install "
+            "'lockstep[live]' for live trading, 'lockstep[research]' for research"
+        )
+        return 2
     except Exception as error:
         if not hasattr(error, "format_message"):  # what typer raises for wrong arguments has one
             raise

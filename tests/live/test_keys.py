@@ -4,6 +4,8 @@ import asyncio
 import http.server
 import json
 import os
+import subprocess
+import sys
 import threading
 
 import msgpack
@@ -356,3 +358,13 @@ def test_a_file_that_is_gone_changes_nothing(at_endpoint):
     assert not ring.refresh()
     assert "no APCA_API_KEY_ID" in ring.problem
     assert ring.keys.key_id.get_secret_value() == KEY_ID
+
+
+def test_a_missing_package_is_named_with_its_extra():
+    program = (
+        "import sys; sys.modules['dotenv'] = None; from lockstep.cli import main; sys.exit(main(['keys', 'check']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("lockstep: package 'dotenv' is not installed")
+    assert "lockstep[live]" in done.stderr
