@@ -2,6 +2,7 @@
 
 import pytest
 
+from .conftest import MINUTES
 from .rig import warnings
 
 with warnings.catch_warnings():
@@ -107,8 +108,8 @@ def test_orders_for_the_close_fill_there_and_nowhere_else(rig):
 def test_orders_for_the_opening_are_taken_in_the_evening_only(rig):
     with pytest.raises(APIError, match="opg orders are not accepted between 09:28 and 19:00 ET"):
         rig.order(tif="opg")
-    while rig.rest.get_clock().is_open:
-        rig.go()
+    rig.go(MINUTES - 10)
+    assert not rig.rest.get_clock().is_open
     rig.go(wake=rig.said["time"] + 4 * 3600 * 10**9)
     rig.order(tif="opg")
     update = run_until(rig, "fill")
@@ -116,8 +117,7 @@ def test_orders_for_the_opening_are_taken_in_the_evening_only(rig):
 
 
 def test_an_order_after_hours_is_accepted_and_new_at_the_open(rig):
-    while rig.rest.get_clock().is_open:
-        rig.go()
+    rig.go(MINUTES - 10)
     order = rig.order(kind="limit", limit_price=1.0)
     rig.sync()
     assert rig.names()[-1] == "accepted"
