@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lockstep import __version__
+from lockstep.live.commands import alerts_app, keys_app, kill
+from lockstep.live.session_commands import live, replay
+from lockstep.live.venue.commands import venue
 
 if TYPE_CHECKING:
     from lockstep.data.catalog import Catalog
@@ -36,6 +39,12 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Datasets of the catalogue.", no_args_is_help=False)
 app.add_typer(data_app, name="data")
+app.add_typer(keys_app, name="keys")
+app.add_typer(alerts_app, name="alerts")
+app.command(epilog=EPILOG)(venue)
+app.command(epilog=EPILOG)(live)
+app.command(epilog=EPILOG)(replay)
+app.command(epilog=EPILOG)(kill)
 
 Scenarios = Annotated[
     list[str] | None,
@@ -490,7 +499,9 @@ def _summary(result: "RunResult") -> dict[str, Any]:
 
 
 def _complain(sentence: str) -> None:
-    typer.echo(f"lockstep: {sentence}", err=True)
+    from lockstep.live.secrecy import redact
+
+    typer.echo(redact(f"lockstep: {sentence}"), err=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -504,6 +515,14 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("", "lockstep"):
+            raise
+        _complain(
+            f"package {error.name!r} is not installed; it comes with an extra: `just setup dev`, or pip install "
+            "'lockstep[live]' for live trading, 'lockstep[research]' for research"
+        )
+        return 2
     except Exception as error:
         if not hasattr(error, "format_message"):  # what typer raises for wrong arguments has one
             raise

@@ -12,7 +12,8 @@ class BuildWithoutThisFile(build_py):
 
     def find_package_modules(self, package: str, package_dir: str) -> list[tuple[str, str, str]]:
         """List ``(package, module, file)`` of one package."""
-        return [each for each in super().find_package_modules(package, package_dir) if each[1] != "setup"]
+        found = super().find_package_modules(package, package_dir)
+        return [each for each in found if each[:2] != ("lockstep", "setup")]
 
 
 setup(

@@ -58,6 +58,7 @@ class Update(IntEnum):
     ACTIVATED = 10
     RESCALED = 11
     CASH_FLOW = 12
+    ADJUSTED = 13
 
 
 class Reason(IntEnum):
@@ -100,6 +101,7 @@ class Reason(IntEnum):
     VOLUME_CAP = 46
     UNKNOWN_ORDER = 47
     BROKER = 48
+    STALE = 49
 
 
 class Trigger(IntEnum):

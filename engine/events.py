@@ -30,6 +30,7 @@ class Kind(IntEnum):
     RENAME = 19
     DELIST = 20
     ORDER = 32
+    CONTROL = 33
     BAR = 48
     CLOSE = 49
     QUOTE = 50
@@ -48,11 +49,12 @@ class Flag(IntFlag):
     SESSION_LAST = 4
     SYNTHETIC = 8
     SHOCKED = 16
+    REVISION = 32
 
 
 SPLIT, DIVIDEND = int(Kind.SPLIT), int(Kind.DIVIDEND)
 LIST, HALT, RESUME, RENAME, DELIST = (int(k) for k in (Kind.LIST, Kind.HALT, Kind.RESUME, Kind.RENAME, Kind.DELIST))
-ORDER = int(Kind.ORDER)
+ORDER, CONTROL = int(Kind.ORDER), int(Kind.CONTROL)
 BAR, CLOSE, QUOTE, TRADE = int(Kind.BAR), int(Kind.CLOSE), int(Kind.QUOTE), int(Kind.TRADE)
 HAND_OVER, TIMER, SESSION_CLOSE, SLICE = (
     int(Kind.HAND_OVER),
@@ -61,7 +63,7 @@ HAND_OVER, TIMER, SESSION_CLOSE, SLICE = (
     int(Kind.SLICE),
 )
 SLICE_AFTER, SESSION_FIRST, SESSION_LAST = int(Flag.SLICE_AFTER), int(Flag.SESSION_FIRST), int(Flag.SESSION_LAST)
-SYNTHETIC, SHOCKED = int(Flag.SYNTHETIC), int(Flag.SHOCKED)
+SYNTHETIC, SHOCKED, REVISION = int(Flag.SYNTHETIC), int(Flag.SHOCKED), int(Flag.REVISION)
 
 _LAYOUT: tuple[tuple[str, str, int], ...] = (
     ("ts_available", "<i8", 0),

@@ -108,6 +108,16 @@ class _Tail:
         """Return a copy of the last `n` rows, oldest first."""
         return self._buffer[max(self._n - n, 0) : self._n].copy()
 
+    def revise(self, row: Any) -> None:
+        """Put a row in the place of the one of the same time, or between its neighbours; too old a one is dropped."""
+        kept = self.last(self._capacity)
+        place = int(np.searchsorted(kept["ts"], row["ts"]))
+        if place < len(kept) and kept["ts"][place] == row["ts"]:
+            kept[place] = row
+        elif place > 0:
+            kept = np.insert(kept, place, row)
+        self._buffer, self._n = kept, len(kept)
+
 
 class Memory:
     """The bars that jobs may still ask for: for each instrument the last `capacity`, forward-adjusted."""
@@ -143,6 +153,16 @@ class Memory:
     def last(self, instrument: int, n: int) -> NDArray[Any]:
         """Return a copy of the last `n` bars of an instrument, oldest first."""
         return self._tails[instrument].last(n)
+
+    def revise(self, event: Events, factor: float, split_factor: float) -> None:
+        """Take a corrected bar, an array of one event: who asks from now on sees it."""
+        self._tails[int(event["instrument"][0])].revise(self.copy(event, np.arange(1), factor, split_factor)[0])
+
+    def frozen(self) -> "Memory":
+        """Return a copy that does not change any more."""
+        copy = Memory(len(self._tails), self.capacity)
+        copy.set_state(self.state())
+        return copy
 
     def state(self) -> list[NDArray[Any]]:
         """Return what a snapshot must hold."""

@@ -15,7 +15,7 @@ import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from . import records as r
 from .actions import Action, act, open_order, quiet_until
 from .arena import address
 from .errors import EngineError, LockstepError, StrategyError
-from .events import BAR, CLOSE, DIVIDEND, EVENT, HAND_OVER, QUOTE, SLICE_AFTER, SPLIT, TIMER, TRADE, Events
+from .events import BAR, CLOSE, DIVIDEND, EVENT, HAND_OVER, ORDER, QUOTE, SLICE_AFTER, SPLIT, TIMER, TRADE, Events
 from .jobs import TIMERS_PER_SLEEVE, AsOf, Job, Memory, Schedule
 from .output import Output
 from .python_strategy import Bar, Desk, Notice, OrderUpdate, Tick
@@ -37,6 +37,16 @@ _ADJUSTS = (SPLIT, DIVIDEND)
 _M64 = 2**64 - 1
 _STRETCH = 256
 _BAR = partial(tuple.__new__, Bar)
+
+
+class Outside(Protocol):
+    """Who trades and works outside the engine: a live session, or the replay of one."""
+
+    def orders(self) -> None:
+        """Take the messages in the world's outbox and empty it."""
+
+    def job(self, timer: int, job: Job, view: AsOf, parameters: Mapping[str, Any]) -> None:
+        """Have a job run with a view that stays as it is; its result comes back through `Runner.hand_over`."""
 
 
 def _discard(logs: dict[str, NDArray[Any]]) -> None:
@@ -58,10 +68,22 @@ class Runner:
         Gets the logs, ``{name: rows}`` with the dtypes of `records.LOGS`, whenever they fill and at the end.
     every_slice : bool
         Whether equity is logged at every slice or once a session.
+    rows : int
+        Rows for which each log has room before it is passed on.
+    outside : Outside or None
+        Takes the orders of a world whose broker is external, and runs its jobs.
     """
 
-    def __init__(self, world: World, sink: Sink = _discard, *, every_slice: bool = True, rows: int = 65_536) -> None:
-        self.world, self._sink = world, sink
+    def __init__(
+        self,
+        world: World,
+        sink: Sink = _discard,
+        *,
+        every_slice: bool = True,
+        rows: int = 65_536,
+        outside: Outside | None = None,
+    ) -> None:
+        self.world, self._sink, self._outside = world, sink, outside
         self.output = Output(world, rows, equity_every_slice=every_slice)
         self._words = memoryview(world.block.data).cast("B").cast("q")
         fields = r.WORLD.fields
@@ -141,7 +163,8 @@ class Runner:
         self._columns: dict[int, tuple[NDArray[np.intp], NDArray[Any]]] = {}
         self._run(part, 0, len(part))
         self._memory.absorb(part, self._factors, self._split_factors)
-        self._part = part[:0]
+        # Remembered now, so that nobody finds them twice.
+        self._part, self._columns = part[:0], {}
 
     def _hand_over_position(self, batch: Events, start: int) -> int:
         """Return the index in the batch before which the next hand-over belongs; beyond its end if none does."""
@@ -158,6 +181,10 @@ class Runner:
         k, job = self._jobs[int(event["timer"])]
         assert self._memory is not None
         now = int(event["ts_available"])
+        if self._outside is not None:
+            view = AsOf(now, self.symbols, self._memory.frozen())
+            self._outside.job(int(event["timer"]), job, view, dict(self.world.sleeves[k].parameters))
+            return
         try:
             result = job.function(AsOf(now, self.symbols, self._memory), dict(self.world.sleeves[k].parameters))
         except LockstepError:
@@ -171,13 +198,37 @@ class Runner:
     def _hand_over(self, batch: Events, j: int) -> None:
         """Let the earliest pending result take effect, as an event of its own before event j of the batch."""
         ts, timer, _, result = heapq.heappop(self._pending)
-        k, job = self._jobs[timer]
         event = np.zeros(1, EVENT)
         event["ts_available"] = event["ts_event"] = ts
         event["instrument"], event["kind"], event["job"] = -1, HAND_OVER, timer
+        self.hand_over(event, result)
+
+    def hand_over(self, event: Events, result: Mapping[str, Any]) -> None:
+        """Let a job's result take effect with its hand-over, an array of one event."""
+        k, job = self._jobs[int(event["job"][0])]
         self._take_over(k, job, result)
         self._handed = result
         self._run(event, 0, 1)
+
+    def revise(self, event: Events) -> None:
+        """Let jobs and `history` see a corrected bar, an array of one event; nothing that has moved on is called."""
+        if self._memory is not None:
+            held = self.world.positions[int(event["instrument"][0])]
+            self._memory.revise(event, float(held.factor), float(held.split_factor))
+
+    def advance(self, events: Events, start: int, stop: int) -> None:
+        """Take the world through part of a buffer that stays where it is, as fast as that can be done event by event.
+
+        For compiled strategies without jobs; `feed` serves all.
+        """
+        if events is not self._events:
+            self._events, self._events_at = events, address(events)
+        self._drive(events, start, stop)
+
+    @property
+    def plain(self) -> bool:
+        """Whether `advance` may stand for `feed`."""
+        return not self._python and self._memory is None
 
     def _take_over(self, k: int, job: Job, result: Mapping[str, Any]) -> None:
         strategy, me = self.world.sleeves[k].strategy, self.world.me(k)
@@ -243,8 +294,16 @@ class Runner:
                 words[waits] = 0
                 self._call(events, j, bars[j - begin] if bars else None)
             elif words[waits]:
-                raise EngineError("The world waits for an external broker, but this runner has none")
+                words[waits] = 0
+                self._hand_out()
         return j
+
+    def _hand_out(self) -> None:
+        if self._outside is None:
+            raise EngineError(
+                "The world has orders for a broker outside, but its runner was given none: pass `outside`"
+            )
+        self._outside.orders()
 
     def _walk(self, bars: list[Any], begin: int, start: int, stop: int) -> int:
         """Call a lone plain-Python strategy through quiet events; return how far that went."""
@@ -379,7 +438,7 @@ class Runner:
         phase = self._words[self._field["phase"]]
         self._eager_at = j
         if phase == UPDATES:
-            strategy.on_order(self._update())
+            strategy.on_order(self._update(events[j]))
         elif phase == SLICES:
             strategy.on_slice(int(events["ts_available"][j]))
         elif phase == CALLBACKS and bar is not None:
@@ -397,9 +456,9 @@ class Runner:
             notice = Notice(self.symbols[i] if i >= 0 else "", int(event["ts_available"]), code)
             (strategy.on_timer if kind == TIMER else strategy.on_status)(notice)
 
-    def _update(self) -> OrderUpdate:
-        queue = self.world.queue_rows
-        event = queue[self._words[self._field["queue"]] - 1]["event"]
+    def _update(self, event: Any) -> OrderUpdate:
+        if event["kind"] != ORDER:
+            event = self.world.queue_rows[self._words[self._field["queue"]] - 1]["event"]
         i = int(event["instrument"])
         return OrderUpdate(
             int(event["order_id"]), self.symbols[i], int(event["code"]), int(event["reason"]),

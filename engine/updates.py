@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from .broker.desk import BORROW
+from .broker.desk import BORROW, FEE
 from .codes import Status, Update
 from .compile import kernel
 from .digest import absorb
 from .events import DELIST, DIVIDEND, HALT, LIST, RESUME, SPLIT
-from .ledger import accrue_dividend, charge, credit_interest, pay_borrow, split_position, trade
+from .ledger import accrue_dividend, charge, credit_interest, pay_borrow, receive, split_position, trade
 from .logs import log_fill, log_flow, log_order
 from .money import notional, to_micros
 from .orders import HELD, PENDING_CANCEL, PENDING_REPLACE, find
@@ -15,12 +15,13 @@ from .risk import release, reserve
 from .sleeves import allocate, allocate_to, close_books, split_books, spread_cash, spread_dividend
 from .tables import open_slot, order_in, position
 
-FLOW_DIVIDEND, FLOW_BORROW, FLOW_INTEREST, FLOW_FRACTION, FLOW_TERMINAL = 0, 1, 2, 3, 4
-FLOWS = ("dividend", "borrow", "interest", "fraction", "terminal")
+FLOW_DIVIDEND, FLOW_BORROW, FLOW_INTEREST, FLOW_FRACTION, FLOW_TERMINAL, FLOW_ADJUSTMENT = 0, 1, 2, 3, 4, 5
+FLOWS = ("dividend", "borrow", "interest", "fraction", "terminal", "adjustment")
 
 _ACCEPTED, _FILL, _REPLACED = int(Update.ACCEPTED), int(Update.FILL), int(Update.REPLACED)
 _CANCELLED, _EXPIRED, _REJECTED = int(Update.CANCELLED), int(Update.EXPIRED), int(Update.REJECTED)
 _ACTIVATED, _RESCALED, _CASH_FLOW = int(Update.ACTIVATED), int(Update.RESCALED), int(Update.CASH_FLOW)
+_ADJUSTED = int(Update.ADJUSTED)
 _CANCEL_REJECTED, _REPLACE_REJECTED = int(Update.CANCEL_REJECTED), int(Update.REPLACE_REJECTED)
 _IS_SUBMITTED, _IS_ACCEPTED, _IS_PARTIAL = int(Status.SUBMITTED), int(Status.ACCEPTED), int(Status.PARTIAL)
 _IS_FILLED, _IS_CANCELLED, _IS_EXPIRED, _IS_REJECTED = (
@@ -99,12 +100,37 @@ def _apply_flow(world: Any, out: Any, event: Any) -> None:
         if world.n_sleeves > 1:
             spread_cash(world, event.instrument, -event.fee)
         log_flow(out, world, event.instrument, FLOW_BORROW, -event.fee)
+    elif event.reason == FEE:
+        # What a broker outside charges apart from the fill.
+        charge(world, position(world, event.instrument), event.fee)
+        if world.n_sleeves > 1:
+            spread_cash(world, event.instrument, -event.fee)
     else:
         credit_interest(world, event.fee)
         if world.n_sleeves > 1:
             spread_cash(world, -1, event.fee)
         log_flow(out, world, -1, FLOW_INTEREST, event.fee)
     absorb(world, event.reason, event.instrument, event.fee, event.ts_event)
+
+
+@kernel
+def _adjust(world: Any, out: Any, event: Any) -> None:
+    """Adopt what a broker outside says: lots bought or sold at a price, without an order, then an amount of cash.
+
+    With several sleeves the lots go by the rule of netted fills, the cash by capital.
+    """
+    instrument, quantity = event.instrument, event.quantity
+    if instrument >= 0 and quantity != 0:
+        trade(world, position(world, instrument), quantity, event.price)
+        if world.n_sleeves > 1:
+            allocate(world, instrument, quantity, event.price, 0)
+    if event.fee != 0:
+        if receive(world, event.fee):
+            world.other += event.fee
+        if world.n_sleeves > 1:
+            spread_cash(world, -1, event.fee)
+        log_flow(out, world, instrument, FLOW_ADJUSTMENT, event.fee)
+    absorb(world, instrument, quantity, event.price, event.fee)
 
 
 @kernel
@@ -115,6 +141,9 @@ def apply_update(world: Any, out: Any, event: Any, note: Any) -> int:
     """
     if event.code == _CASH_FLOW:
         _apply_flow(world, out, event)
+        return -1
+    if event.code == _ADJUSTED:
+        _adjust(world, out, event)
         return -1
     slot = event.slot
     if not 0 <= slot < world.n_slots or order_in(world, slot).id != event.order_id or order_in(world, slot).status == 0:

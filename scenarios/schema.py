@@ -251,6 +251,59 @@ class Report(Model):
     equity_slices: Annotated[int, Field(ge=0, le=100_000_000)] = 200_000
 
 
+class Live(Model):
+    """How a scenario trades live.
+
+    Parameters
+    ----------
+    feed : {"iex", "sip"}
+        Alpaca's feed of market data.
+    grace : duration
+        After the first bar of a time, how long its slice waits for the other instruments' bars.
+    settle : duration
+        After a session's close, how long its last bars, and the day's, may take.
+    fresh : duration or "auto"
+        How old a decision may be when its order is sent; older ones are given up. `auto`: a bar of the data, 5 s for
+        ticks.
+    reconcile : duration
+        How often the account is compared with the broker's.
+    mute : duration
+        How long the market may be open without a message before the stream counts as mute.
+    at_exit : {"cancel", "keep"}
+        What becomes of open orders when the session is ended.
+    positions_at_exit : {"keep", "flatten"}
+        What becomes of positions then.
+    kill_flattens : bool
+        Whether the kill switch sells what is held, beside refusing new risk and cancelling orders.
+    snapshot : duration
+        How often the state is saved, so that a restart is quick.
+    senders : int
+        How many requests may be under way at once.
+    timeout : duration
+        How long a request may take before its outcome counts as unknown.
+    real_money : str
+        Number of the account that may trade with real money; empty: paper alone. It also takes the environment variable
+        ``LOCKSTEP_REAL_MONEY`` with the same number, and the number typed in.
+    proxies : mapping of str to str
+        At the local venue: symbols without data, and whose data stand in for them.
+    """
+
+    feed: Literal["iex", "sip"] = "iex"
+    grace: Duration = "1s"
+    settle: Duration = "5s"
+    fresh: Annotated[str, BeforeValidator(lambda value: value if value == AUTO else _duration(value))] = "auto"
+    reconcile: Duration = "1min"
+    mute: Duration = "2min"
+    at_exit: Literal["cancel", "keep"] = "cancel"
+    positions_at_exit: Literal["keep", "flatten"] = "keep"
+    kill_flattens: bool = False
+    snapshot: Duration = "30s"
+    senders: Annotated[int, Field(ge=1, le=16)] = 2
+    timeout: Duration = "10s"
+    real_money: str = SHORT
+    proxies: dict[str, str] = {}
+
+
 class _Shock(Model):
     symbols: Symbols | None = None
 
@@ -330,8 +383,8 @@ class Scenario(Model):
         Lower-case letters, digits, `-` and `_`; left out: the file's name.
     strategy : Sleeve
         The strategy, where there is but one; else `sleeves`.
-    live : table
-        Reserved for live trading; not read here.
+    live : Live
+        How it trades live; backtests do not read it.
     """
 
     name: Name
@@ -349,7 +402,7 @@ class Scenario(Model):
     benchmark: Benchmark = Benchmark()
     shocks: list[Shock] = []
     report: Report = Report()
-    live: dict[str, Any] | None = None
+    live: Live = Live()
 
     @model_validator(mode="after")
     def _whole(self) -> "Scenario":

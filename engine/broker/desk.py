@@ -13,7 +13,7 @@ from ..tables import order_in, outbox, position, resting, venue
 from .queue import ACCEPTED, CANCELLED, EXPIRED, RESCALED, amend, append, emit, finish
 
 CASH_FLOW = int(Update.CASH_FLOW)
-BORROW, INTEREST = 1, 2
+BORROW, INTEREST, FEE = 1, 2, 3
 _ALPHA = 2.0 / 21.0
 _SESSION_END, _STRATEGY, _AUCTION = int(Reason.SESSION_END), int(Reason.BY_STRATEGY), int(Reason.AUCTION_PASSED)
 _SPLIT, _DELISTED, _UNKNOWN = int(Reason.SPLIT), int(Reason.DELISTED), int(Reason.UNKNOWN_ORDER)

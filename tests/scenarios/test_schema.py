@@ -4,6 +4,7 @@ from dataclasses import fields
 import pytest
 
 from lockstep.engine import settings
+from lockstep.engine.errors import ConfigError
 from lockstep.engine.events import MS
 from lockstep.scenarios.loading import validate
 from lockstep.scenarios.schema import KINDS, Scenario
@@ -55,8 +56,12 @@ def test_toml_s_own_dates_are_dates(make):
     assert (data.start, data.end) == ("2008-06-02", "2009-01-01T10:00:00-05:00")
 
 
-def test_live_is_reserved_and_not_read(make):
-    assert make(live={"anything": 1}).live == {"anything": 1}
+def test_how_it_trades_live_has_defaults_and_is_checked(make):
+    assert make().live.at_exit == "cancel"
+    assert make(live={"grace": "3s", "fresh": "auto"}).live.grace == "3s"
+    for wrong in ({"anything": 1}, {"grace": "soon"}, {"at_exit": "panic"}, {"fresh": "never"}):
+        with pytest.raises(ConfigError):
+            make(live=wrong)
 
 
 def test_sleeves_stand_for_a_strategy(tables):

@@ -1,0 +1,1 @@
+"""Adapters to Alpaca: requests, streams, decoding, orders, history; all over alpaca-py."""

@@ -1,0 +1,1 @@
+"""The web page and the terminal view of a live session; both read published snapshots only."""
