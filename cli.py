@@ -450,7 +450,10 @@ def _row(result: "RunResult") -> list[str]:
 def leaks(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="TARGET...", help="Scenarios, features, or dotted strategies, jobs and functions."),
+        typer.Argument(
+            metavar="TARGET...",
+            help="Scenarios, features, or dotted strategies, jobs and functions; `corpus` and names of its cases.",
+        ),
     ],
     scenario: Annotated[str, typer.Option(help="The scenario that a strategy or job is run in.")] = "",
     data: Annotated[str, typer.Option(help="The dataset it is run on; else a synthetic market.")] = "",
@@ -469,8 +472,10 @@ def leaks(
 
     Exit codes: 0 clean, 7 leak, 8 nondeterministic, 4 the target failed, 9 vacuous.
     """
-    from lockstep.research.leaks.command import run_checks
+    from lockstep.research.leaks.command import run_checks, run_corpus
 
+    if targets[0] == "corpus":
+        raise typer.Exit(run_corpus(targets[1:], budget=budget, seed=seed, catalog=catalog, json=json))
     code = run_checks(
         targets,
         scenario=scenario,

@@ -1,14 +1,15 @@
 """Features written with pandas: computed once over the whole replay, read by a plain-Python strategy row by row.
 
 1. The bars of the replay are taken as the strategy will see them: forward-adjusted, warm-up included.
-2. The strategy's `features`, a function ``f(bars)`` or ``f(bars, parameters)``, is called for each symbol with a DataFrame
-   ``open high low close volume``, indexed by the bars' closes (UTC). A function whose first parameter is called
-   ``panel`` is called once, with a dictionary of them by symbol, and returns a dictionary.
-3. What it returns (DataFrame, Series or array) is placed in time: a row of the same label as a bar is known when that bar
-   is; a row of another label at its label.
+2. The strategy's `features`, a function ``f(bars)`` or ``f(bars, parameters)``, is called for each symbol with a
+   DataFrame ``open high low close volume``, indexed by the bars' closes (UTC). A function whose first parameter is
+   called ``panel`` is called once, with a dictionary of them by symbol, and returns a dictionary.
+3. What it returns (DataFrame, Series or array) is placed in time: a row of the same label as a bar is known when that
+   bar is; a row of another label at its label.
 4. ``self.feature(name, symbol)`` gives the last row known by the event at hand.
 
-Nothing keeps such a function from looking ahead, since it has the whole history in its hands: `lockstep leaks` finds out.
+Nothing keeps such a function from looking ahead, since it has the whole history in its hands: `lockstep leaks` finds
+out.
 """
 
 import inspect
@@ -58,6 +59,7 @@ def replayed_bars(plan: Plan) -> tuple[dict[str, pd.DataFrame], dict[str, np.nda
     runner = Runner(world)
     for batch in plan.stream():
         runner.feed(batch)
+    runner.finish()
     frames, known = {}, {}
     for i, symbol in enumerate(runner.symbols):
         rows = runner.remembered(i)

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from lockstep.engine.errors import ConfigError
 from lockstep.scenarios.loading import apply_override
 
+from .corpus import load_cases, run_case
 from .suite import Options, check
 from .verdict import EXIT_CODES, WORST, Verdict, iso
 
@@ -66,6 +67,23 @@ def run_checks(
         print(verdict.as_json()) if json else _show(verdict)
     worst = next((name for name in WORST if any(each.verdict == name for each in found)), "clean")
     return EXIT_CODES[worst]
+
+
+def run_corpus(names: Sequence[str], *, budget: str, seed: int, catalog: str | None, json: bool) -> int:
+    """Check cases of the corpus, all or the named ones, print a row for each; return 1 if one was judged wrongly."""
+    cases = [case for case in load_cases() if not names or case.name in names]
+    if not cases:
+        raise ConfigError(
+            f"corpus: no case is called {', '.join(names)}; known: {', '.join(c.name for c in load_cases())}"
+        )
+    options = Options(seconds=seconds_of(budget), seed=seed)
+    wrong = 0
+    for case in cases:
+        with _Bar(case.name) as bar:
+            outcome = run_case(case, options, catalog, bar.update)
+        wrong += bool(outcome.faults)
+        print(outcome.as_json() if json else outcome.as_line())
+    return 1 if wrong else 0
 
 
 class _Bar:

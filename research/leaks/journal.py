@@ -25,6 +25,8 @@ STAGES = (
     "output",
 )
 """What feeds what: which strategy with which parameters, which instruments, the events it was fed, and so on."""
+AT_CUTS = (": state", ": account", ": orders open")
+"""Ends of the names of tracks that are recorded at cuts alone."""
 DECIDING = ("decisions", "output")
 """Stages whose records are what a user acts on; without any, a verdict would be vacuous."""
 

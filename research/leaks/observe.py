@@ -149,7 +149,8 @@ class EngineRun:
             self.results.append((now, (job, name, len(flat), np.nan, short_hash(_bytes(flat)))))
 
     def tracks(self) -> dict[str, Track]:
-        """Return all that was recorded."""
+        """Return all that was recorded; a run that nobody finished is taken as it stands."""
+        self.finish()
         world, found = self.runner.world, {}
         begin = max(int(world.header.trade_from), self.first or 0)
         found["selection"] = Track("selection", np.full(len(world.sleeves), begin), self._selection())

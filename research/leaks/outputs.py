@@ -1,9 +1,9 @@
 """What a function returned, as records placed in time.
 
-A DataFrame or Series is read by its index; where that holds no times, by a column that does (`TIMES`, in this order);
-an array as long as the input goes with the input's rows. Mappings and sequences of these are read part by part. Whatever
-has no time (a number, a fitted model) cannot be placed and is left out; the engine runs that a function starts are
-recorded anyhow.
+A DataFrame or Series is read by its index; where that holds no times, by a column that does (`TIMES`, in this
+order); an array as long as the input goes with the input's rows. Mappings and sequences of these are read part by part.
+Whatever has no time (a number, a fitted model) cannot be placed and is left out; the engine runs that a function starts
+are recorded anyhow.
 """
 
 from collections.abc import Mapping

@@ -23,7 +23,7 @@ from lockstep.engine.errors import LockstepError
 from . import cuts as cutting
 from .futures import FUTURES, SAME_LENGTH
 from .history import History, load_table
-from .journal import DECIDING, Difference, Journal, differ_after, differences
+from .journal import AT_CUTS, DECIDING, Difference, Journal, differ_after, differences
 from .localise import localise
 from .targets import Spec
 from .verdict import Verdict
@@ -106,7 +106,7 @@ class Check:
         verdict.cuts = len(chosen)
         self.progress("again, unperturbed", 2, 2 + 3 * len(chosen))
         again = self.workshop.run(self.spec, history, chosen, zygote=1)
-        gate = [each for each in differences(base, again, 2**62) if each.stage not in ("state", "orders")]
+        gate = [each for each in differences(base, again, 2**62) if not each.track.endswith(AT_CUTS)]
         if gate:
             _nondeterministic(verdict, gate[0])
             return
