@@ -25,6 +25,8 @@ from .history import History, Table
 
 PRICES = ("open", "high", "low", "close")
 QUOTES = ("bid", "ask")
+EXTREMES = ((0.15, 0.2), (0.53, 0.56), (0.8, 0.88))
+"""Sizes (log) of the first move: none may look like an undeclared split, or an import of the future would refuse it."""
 LONGER = 40
 """Sessions that an extended history goes on."""
 Floats = np.ndarray
@@ -118,7 +120,8 @@ def _other_returns(actual: Floats, rng: np.random.Generator) -> Floats:
     scale = float(np.exp(rng.uniform(np.log(0.2), np.log(50.0)))) if rng.random() < 0.3 else rng.uniform(0.5, 3.0)
     returns = np.clip(returns * scale + rng.normal(0.0, usual, len(actual)), -0.2, 0.2)
     sign = -1.0 if actual[0] > 0 else 1.0
-    returns[0] = sign * rng.uniform(0.15, 0.9)
+    low, high = EXTREMES[int(rng.integers(len(EXTREMES)))]
+    returns[0] = sign * rng.uniform(low, high)
     return returns - np.where(np.abs(np.cumsum(returns)) > 3.0, returns, 0.0)
 
 
@@ -194,6 +197,7 @@ def _longer(table: Table) -> Table:
     )
     inside = columns["ts_event"] <= sessions.close[target]
     more = replace(rows, columns={name: values[inside] for name, values in columns.items()})
+    more = _continued(rows, more, int(chosen[0]) if len(chosen) else 0)
     order = np.lexsort((more["code"], more["ts_event"]))
     more = more.take(order)
     joined = Rows(
@@ -203,6 +207,19 @@ def _longer(table: Table) -> Table:
         rows.files,
     )
     return replace(table, rows=joined, sessions=sessions)
+
+
+def _continued(rows: Rows, more: Rows, begin: int) -> Rows:
+    """Scale rows that come again, so that each instrument goes on from its last price; `begin`: their first row."""
+    level = next(name for name in ("close", "price", "bid") if rows.has(name))
+    factor = np.ones(len(rows.ids))
+    for code in range(len(rows.ids)):
+        own = np.flatnonzero(rows["code"] == code)
+        before = own[own < begin]
+        if len(before):
+            factor[code] = np.clip(rows[level][own[-1]] / rows[level][before[-1]], 1e-3, 1e3)
+    names = [name for name in (*PRICES, *QUOTES, "price", "adj_close") if more.has(name)]
+    return more.with_columns(**{name: more[name] * factor[more["code"]] for name in names})
 
 
 def _more_sessions(sessions: Sessions) -> Sessions:

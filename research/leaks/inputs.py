@@ -12,8 +12,9 @@ parameter                                               what it gets
 any other first parameter                               OHLCV DataFrame of one symbol
 ======================================================  ==========================================================
 
-Prices are as in the dataset, raw. Daily frames are indexed by the session's date (naive midnight), as quotes come from
-most vendors; row d is known at the close of session d. Intraday frames are indexed by the bar's close, UTC.
+Prices are adjusted forward, as a strategy sees them. Daily frames are indexed by the session's date (naive midnight), as
+quotes come from most vendors; row d is known at the close of session d. Intraday frames are indexed by the bar's close,
+UTC.
 """
 
 import inspect
@@ -26,7 +27,7 @@ import pandas as pd
 
 from lockstep.data.calendar import Sessions
 from lockstep.data.catalog import Catalog, Dataset
-from lockstep.data.reading import read_frame
+from lockstep.data.reading import Adjust, read_frame
 from lockstep.engine.errors import ConfigError
 
 FRAMES = ("frames", "panel", "universe")
@@ -131,7 +132,8 @@ def _value(
 
 def symbol_frames(dataset: Dataset) -> dict[str, pd.DataFrame]:
     """Return a dataset as one frame for each symbol that has rows."""
-    long, daily = read_frame(dataset), dataset.manifest.label == "session"
+    adjust: Adjust = "forward" if dataset.manifest.kind in ("bars", "closes") else "raw"
+    long, daily = read_frame(dataset, adjust=adjust), dataset.manifest.label == "session"
     values = [name for name in long.columns if name not in ("ts_event", "ts_open", "symbol")]
     index = pd.DatetimeIndex(long["ts_event"])
     if daily:

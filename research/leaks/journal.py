@@ -27,8 +27,6 @@ STAGES = (
 """What feeds what: which strategy with which parameters, which instruments, the events it was fed, and so on."""
 AT_CUTS = (": state", ": account", ": orders open")
 """Ends of the names of tracks that are recorded at cuts alone."""
-DECIDING = ("decisions", "output")
-"""Stages whose records are what a user acts on; without any, a verdict would be vacuous."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def differences(one: Journal, other: Journal, cut: int, tolerance: float = 0.0) 
     return sorted(found, key=lambda each: (STAGES.index(each.stage), each.ts, each.track))
 
 
-def differ_after(one: Journal, other: Journal, cut: int, stages: Sequence[str] = DECIDING) -> bool:
+def differ_after(one: Journal, other: Journal, cut: int, stages: Sequence[str]) -> bool:
     """Tell whether two runs differ in what they did after `cut`, in some stages."""
     for name in sorted(one.tracks.keys() | other.tracks.keys()):
         left, right = one.tracks.get(name), other.tracks.get(name)

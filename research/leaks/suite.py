@@ -23,7 +23,7 @@ from lockstep.engine.errors import LockstepError
 from . import cuts as cutting
 from .futures import FUTURES, SAME_LENGTH
 from .history import History, load_table
-from .journal import AT_CUTS, DECIDING, Difference, Journal, differ_after, differences
+from .journal import AT_CUTS, Difference, Journal, differ_after, differences
 from .localise import localise
 from .targets import Spec
 from .verdict import Verdict
@@ -94,6 +94,11 @@ class Check:
         """Seconds of the budget that are left."""
         return self.options.seconds - (time.perf_counter() - self.began)
 
+    @property
+    def _deciding(self) -> tuple[str, ...]:
+        """The stages that count as decisions: a job's are its results, everybody else's results are a means."""
+        return ("jobs",) if self.spec.kind == "job" else ("decisions", "output")
+
     def _fill(self, verdict: Verdict) -> None:
         self.workshop.seconds = max(self.options.seconds / 2, 5.0)
         found = self.workshop.look(self.spec)
@@ -101,7 +106,7 @@ class Check:
         verdict.kind = found["kind"]
         history = self._history(found["datasets"])
         history, base = self._baseline(history)
-        verdict.decisions = base.count(DECIDING)
+        verdict.decisions = base.count(self._deciding)
         chosen = cutting.choose(history, base, self.options.seed, self.options.cuts)
         verdict.cuts = len(chosen)
         self.progress("again, unperturbed", 2, 2 + 3 * len(chosen))
@@ -172,7 +177,7 @@ class Check:
             if found:
                 self._leak(verdict, history, base, other, future, cut, found, chosen)
                 return
-            alive = alive or (future != "truncate" and differ_after(base, journal, cut))
+            alive = alive or (future != "truncate" and differ_after(base, journal, cut, self._deciding))
         self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
 
     def _leak(
@@ -191,7 +196,7 @@ class Check:
         verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
         verdict.symbol, verdict.fields = first.symbol, list(first.fields)
         verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
-        decided = next((each for each in found if each.stage in DECIDING), None)
+        decided = next((each for each in found if each.stage in self._deciding), None)
         if decided is not None:
             known = decided.left or decided.right or {}
             verdict.decision = {"ts": decided.ts, "symbol": decided.symbol, **known}
