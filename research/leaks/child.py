@@ -3,14 +3,12 @@
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import Any
 
-import lockstep.scenarios.run
 from lockstep.data.catalog import VARIABLE
 from lockstep.engine.errors import LockstepError
 
-from .observe import INSTALLED, Observer
+from .observe import INSTALLED, PACKAGE, Observer
 from .targets import Spec, look_at, run
 
 PRESENT = frozenset(sys.modules)
@@ -66,7 +64,7 @@ def _refused(error: LockstepError) -> dict[str, Any]:
 
 def _place(error: BaseException) -> str:
     """Return ``file:line`` of the innermost frame of the user's own."""
-    own = str(Path(lockstep.__file__).resolve().parent)
+    own = PACKAGE
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -12,9 +12,9 @@ parameter                                               what it gets
 any other first parameter                               OHLCV DataFrame of one symbol
 ======================================================  ==========================================================
 
-Prices are adjusted forward, as a strategy sees them. Daily frames are indexed by the session's date (naive midnight), as
-quotes come from most vendors; row d is known at the close of session d. Intraday frames are indexed by the bar's close,
-UTC.
+Prices are adjusted forward, as a strategy sees them. Daily frames are indexed by the session's date (naive midnight),
+as quotes come from most vendors; row d is known at the close of session d. Intraday frames are indexed by the bar's
+close, UTC.
 """
 
 import inspect

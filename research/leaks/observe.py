@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 
-import lockstep
 from lockstep.data.catalog import Catalog
 from lockstep.data.storage import Storage
 from lockstep.engine import records as r
@@ -28,7 +27,7 @@ from lockstep.engine.runner import Runner
 
 from .journal import Journal, Track
 
-PACKAGE = str(Path(lockstep.__file__).resolve().parent)
+PACKAGE = str(Path(__file__).resolve().parents[2])
 INSTALLED = ("site-packages", "dist-packages")
 WORDS = np.random.default_rng(20240229).integers(1, 2**63, EVENT.itemsize // 8, np.uint64) * np.uint64(2) + np.uint64(1)
 LOGS = {

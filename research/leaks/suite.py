@@ -32,6 +32,8 @@ from .workshop import TargetError, Workshop
 MARKET = "synthetic-leaks"
 """The market for targets that name no data: daily bars with splits, dividends, halts and a delisting."""
 SETTINGS = SyntheticMarket(seed=11, symbols=8, sessions=520, start="2016-01-04", step=30, pairs=1, splits=2, late=0)
+COMPILING = 600.0
+"""Seconds that the first run may take, in which kernels are compiled that no cache holds."""
 PROPERTIES = {
     "cocktail": "prefix invariance",
     "truncate": "truncation",
@@ -100,7 +102,7 @@ class Check:
         return ("jobs",) if self.spec.kind == "job" else ("decisions", "output")
 
     def _fill(self, verdict: Verdict) -> None:
-        self.workshop.seconds = max(self.options.seconds / 2, 5.0)
+        self.workshop.seconds = COMPILING
         found = self.workshop.look(self.spec)
         self.spec = replace(self.spec, kind=found["kind"])
         verdict.kind = found["kind"]
@@ -156,6 +158,7 @@ class Check:
             for name in sorted(set(missing)):
                 history = self._with(history, name)
         self.workshop.preload = journal.modules
+        self.workshop.seconds = max(self.options.seconds / 2, 5.0)
         return history, journal
 
     def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> None:
