@@ -461,6 +461,51 @@ def _row(result: "RunResult") -> list[str]:
     ]
 
 
+@app.command(epilog=EPILOG)
+def leaks(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="Scenarios, features, or dotted strategies, jobs and functions; `corpus` and names of its cases.",
+        ),
+    ],
+    scenario: Annotated[str, typer.Option(help="The scenario that a strategy or job is run in.")] = "",
+    data: Annotated[str, typer.Option(help="The dataset it is run on; else a synthetic market.")] = "",
+    parameters: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the target.")
+    ] = None,
+    budget: Annotated[str, typer.Option(help="Time for each target, such as 30s or 5m, or nightly.")] = "5m",
+    tolerance: Annotated[
+        float, typer.Option(help="Relative, for floating-point results on histories of another length.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of cuts and futures.")] = 0,
+    catalog: CatalogRoot = None,
+    json: Json = False,
+) -> None:
+    """Prove that what is done by a time does not depend on what became known after it.
+
+    Exit codes: 0 clean, 7 leak, 8 nondeterministic, 4 the target failed, 9 vacuous.
+    """
+    from lockstep.research.leaks.command import run_checks, run_corpus
+
+    if targets[0] == "corpus":
+        raise typer.Exit(run_corpus(targets[1:], budget=budget, seed=seed, catalog=catalog, json=json))
+    code = run_checks(
+        targets,
+        scenario=scenario,
+        data=data,
+        given=parameters or [],
+        budget=budget,
+        tolerance=tolerance,
+        seed=seed,
+        catalog=catalog,
+        json=json,
+    )
+    if code:
+        raise typer.Exit(code)
+
+
 @app.command()
 def bench(
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each workload; the best counts.")] = 5,

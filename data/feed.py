@@ -131,7 +131,10 @@ class Replay:
     def _status(self) -> list[Events]:
         delay = min(self.delays)
         numbers = np.arange(len(self.instruments), dtype=np.int32)
-        listed = list_events(self._first_rows(), self._start(), self.sessions, delay, numbers)
+        first = self._first_rows()
+        # An instrument may be announced before it has a row; it is listed once there is one.
+        numbers = np.where(first < FOREVER, numbers, np.int32(-1))
+        listed = list_events(first, self._start(), self.sessions, delay, numbers)
         listed = listed[listed["ts_event"] < self.last]  # what comes later is none of this replay's business
         synthetic = np.array([SYNTHETIC * each.synthetic for each in self.instruments], np.uint16)
         listed["flags"] |= synthetic[listed["instrument"]]
@@ -152,7 +155,7 @@ class Replay:
         first = np.full(len(self.instruments), FOREVER, np.int64)
         for manifest, numbers in zip(self.manifests, self.numbers, strict=True):
             chosen = numbers >= 0
-            rows = np.array([entry.first for entry in manifest.instruments], np.int64)
+            rows = np.array([entry.first if entry.rows else FOREVER for entry in manifest.instruments], np.int64)
             np.minimum.at(first, numbers[chosen], rows[chosen])
         return first
 
@@ -162,8 +165,11 @@ class Replay:
             entry
             for manifest, numbers in zip(self.manifests, self.numbers, strict=True)
             for entry, number in zip(manifest.instruments, numbers, strict=True)
-            if number >= 0
+            if number >= 0 and entry.rows
         ]
+        if not entries:
+            names = ", ".join(manifest.name for manifest in self.manifests)
+            raise DataError(f"{names}: none of the symbols asked for has a row yet; choose others or a later end")
         first, last = min(entry.first for entry in entries), max(entry.last for entry in entries)
         if first > self.window.until or last < self.window.after:
             names = ", ".join(manifest.name for manifest in self.manifests)

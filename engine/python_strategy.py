@@ -107,6 +107,7 @@ class Strategy(metaclass=_Declaration):
     state : sequence of numpy fields; then ``self.state`` is a record that snapshots keep.
     series : names that it records.
     bars_kept : how many bars `history` can give.
+    features : a function of DataFrames whose columns `feature` reads row by row, see `scenarios/features.py`.
     warmup : bars of each instrument before it decides, or a method that gives them.
     jobs, timers : scheduled work, see `engine/jobs.py`.
     """
@@ -116,6 +117,7 @@ class Strategy(metaclass=_Declaration):
     state: Any = ()
     series: ClassVar[Sequence[str]] = ()
     bars_kept: ClassVar[int] = 512
+    features: ClassVar[Any] = None
     jobs: ClassVar[Sequence[Any]] = ()
     timers: ClassVar[Sequence[Any]] = ()
 
@@ -197,6 +199,10 @@ class Strategy(metaclass=_Declaration):
         if n > self.bars_kept:
             raise StrategyError(f"history({symbol!r}, {n}): only {self.bars_kept} bars are kept; raise `bars_kept`")
         return self._desk.history(symbol, n, column)
+
+    def feature(self, name: str, symbol: str) -> float:
+        """Return a column of the declared `features` in the last row known by now; NaN before the first."""
+        return self._desk.feature(name, symbol)
 
     def market(self, symbol: str, quantity: int, tif: str = "day") -> int:
         """Propose a market order; return its id."""
@@ -318,6 +324,10 @@ class Desk:
     def history(self, symbol: str, n: int, column: str) -> NDArray[np.float64]:
         """Return the last values of a column."""
         return self._runner.history(self._where(symbol), n, column)
+
+    def feature(self, name: str, symbol: str) -> float:
+        """Return a feature's value in the last row known by now."""
+        return self._runner.feature(self._k, self._where(symbol), name)
 
     def act(
         self,

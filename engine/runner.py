@@ -32,6 +32,8 @@ from .step import CALLBACKS, ON_BAR, ON_SLICE, SLICES, UPDATES, WAITS_CALLBACK
 from .world import World, _callable, _callable_act
 
 Sink = Callable[[dict[str, NDArray[Any]]], None]
+FeatureColumns = Mapping[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]]
+"""A plain-Python strategy's features: for each name and instrument, when each row is known (ns UTC) and its values."""
 _PRICES = ("open", "high", "low", "close")
 _ADJUSTS = (SPLIT, DIVIDEND)
 _M64 = 2**64 - 1
@@ -95,6 +97,7 @@ class Runner:
         self._events, self._events_at = np.zeros(0, EVENT), 0
         self._lazy_at, self._lazy_done, self._synced, self._lazy_which = -1, 0, False, ON_BAR
         self._jobs: dict[int, tuple[int, Job]] = {}
+        self.features: dict[int, FeatureColumns] = {}
         self._pending: list[tuple[int, int, int, Mapping[str, Any]]] = []
         self.schedules: list[tuple[int, Schedule]] = []
         self._plan()
@@ -390,6 +393,31 @@ class Runner:
         if len(values) < n:
             values = np.concatenate([self._memory.last(i, n - len(values))[column], values])
         return values.copy()
+
+    def remembered(self, i: int) -> NDArray[Any]:
+        """Return the bars of instrument i that are remembered, oldest first, `jobs.BAR_COPY`."""
+        assert self._memory is not None
+        return self._memory.last(i, self._memory.capacity)
+
+    def now(self) -> int:
+        """Return the time of the event at hand, ns UTC."""
+        return int(self._events["ts_available"][self._lazy_at if self._lazy_at >= 0 else self._eager_at])
+
+    def feature(self, k: int, i: int, name: str) -> float:
+        """Return sleeve k's feature of instrument i in the last row known by the event at hand; NaN before the first.
+
+        Raises
+        ------
+        StrategyError
+            If there is none of that name.
+        """
+        columns = self.features.get(k, {})
+        if name not in columns:
+            known = ", ".join(columns) or "none (declare `features`)"
+            raise StrategyError(f"feature({name!r}): the strategy's features are: {known}")
+        ts, values = columns[name][i]
+        place = int(np.searchsorted(ts, self.now(), "right")) - 1
+        return float(values[place]) if place >= 0 else float("nan")
 
     def _bars(self, events: Events, begin: int, end: int) -> list[Any]:
         """Return for each event the `Bar` or `Tick` that plain Python sees, None for other kinds."""

@@ -93,6 +93,10 @@ def _execute(plan: Plan, emit: Emit, progress: Progress | None, clock: Callable[
     world = plan.world()
     collector = Collector(columns(plan), emit, plan.scenario.report.equity_slices, plan.feed.renames())
     runner = Runner(world, collector.sink)
+    if any(getattr(sleeve.strategy, "features", None) is not None for sleeve in plan.sleeves):
+        from .features import compute_features  # loads pandas, which most runs do without
+
+        runner.features = compute_features(plan)
     plan.feed.timers = tuple(timers(runner.schedules, plan.feed.sessions, plan.window.replay_from, plan.window.last))
     benchmark = make_benchmark(plan)
     if benchmark is not None:

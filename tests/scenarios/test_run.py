@@ -166,7 +166,8 @@ def test_what_matters_changes_the_digest(make, catalog, result, change):
 
 
 @pytest.mark.parametrize(
-    "change", [{"title": "another"}, {"report__equity_slices": 10}, {"benchmark__kind": "none"}, {"live": {"grace": "3s"}}]
+    "change",
+    [{"title": "another"}, {"report__equity_slices": 10}, {"benchmark__kind": "none"}, {"live": {"grace": "3s"}}],
 )
 def test_what_does_not_matter_leaves_it(make, catalog, result, change):
     assert run(make(**change), catalog)[0].digest == result.outcome.digest

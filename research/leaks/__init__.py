@@ -1,0 +1,1 @@
+"""The leak suite: what was done by a time must not depend on what became known after it."""

@@ -1,0 +1,84 @@
+"""What the process of one run does: read the perturbed data, watch the target run, hand back the journal."""
+
+import os
+import sys
+import traceback
+from typing import Any
+
+from lockstep.data.catalog import VARIABLE
+from lockstep.engine.errors import LockstepError
+
+from .observe import INSTALLED, PACKAGE, Observer
+from .targets import Spec, look_at, run
+
+PRESENT = frozenset(sys.modules)
+
+
+def perform(job: dict[str, Any]) -> dict[str, Any]:
+    """Do a job and return its answer; errors of the target are part of the answer.
+
+    Parameters
+    ----------
+    job : dict
+        ``do``: ``look`` or ``run``; ``spec``; ``catalog`` and ``real``: the catalogue to read and the one it stands in
+        for; ``cuts``: ns UTC; ``folder``: where to run; ``paths``: what to import from first.
+    """
+    os.environ[VARIABLE] = job["catalog"]
+    os.chdir(job["folder"])
+    sys.path[:0] = [job["folder"], *job.get("paths", ())]
+    spec = Spec(**job["spec"])
+    observer = Observer(job.get("cuts", ()), job["catalog"], job["real"])
+    try:
+        if job["do"] == "look":
+            return {"found": look_at(spec)}
+        observer.install()
+        tracks = run(spec)
+        journal = observer.finished()
+        journal.tracks |= tracks
+        journal.modules = _loaded()
+        return {"journal": journal}
+    except MemoryError:
+        return {"error": "memory", "message": "it asked for more memory than it may have", "place": ""}
+    except ModuleNotFoundError as error:
+        return {"error": "missing", "message": f"package {error.name!r} is not installed", "place": _place(error)}
+    except LockstepError as error:
+        return {**_refused(error), "missing": observer.journal.missing}
+    except SystemExit as error:
+        return {"error": "crash", "message": f"it called sys.exit({error.code})", "place": _place(error)}
+    except Exception as error:  # noqa: BLE001 - a user's code may raise anything; it becomes the verdict's text
+        message = f"{type(error).__name__}: {error}"
+        return {"error": "crash", "message": message, "place": _place(error), "missing": observer.journal.missing}
+
+
+def _refused(error: LockstepError) -> dict[str, Any]:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError):
+            message = f"package {cause.name!r} is not installed"
+            return {"error": "missing", "message": message, "place": _place(cause)}
+        if isinstance(cause, MemoryError):
+            return {"error": "memory", "message": "it asked for more memory than it may have", "place": _place(cause)}
+        cause = cause.__cause__
+    return {"error": type(error).__name__, "message": str(error), "place": _place(error)}
+
+
+def _place(error: BaseException) -> str:
+    """Return ``file:line`` of the innermost frame of the user's own."""
+    own = PACKAGE
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<", own + "/engine", own + "/research", own + "/scenarios", own + "/data"))
+        and not any(each in frame.filename for each in INSTALLED)
+    ]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+
+
+def _loaded() -> list[str]:
+    """Return the installed top-level packages that the target has loaded."""
+    found = set()
+    for name in [each for each in sys.modules if each not in PRESENT]:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if any(each in file for each in INSTALLED) and "." not in name:
+            found.add(name)
+    return sorted(found)

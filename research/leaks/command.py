@@ -1,0 +1,137 @@
+"""`lockstep leaks`: verdicts as text or JSON, progress on the error stream."""
+
+import re
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from lockstep.engine.errors import ConfigError
+from lockstep.scenarios.loading import apply_override
+
+from .corpus import load_cases, run_case
+from .suite import Options, check
+from .verdict import EXIT_CODES, WORST, Verdict, iso
+
+NIGHTLY = 3600.0
+COLOURS = {"clean": "green", "leak": "red", "nondeterministic": "red", "vacuous": "yellow", "error": "yellow"}
+
+
+def seconds_of(budget: str) -> float:
+    """Return the seconds of ``30s``, ``5m`` or ``nightly``.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of these.
+    """
+    if budget == "nightly":
+        return NIGHTLY
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(s|m|h)", budget)
+    if not found:
+        raise ConfigError(f"--budget {budget!r}: expected seconds, minutes or hours such as 30s or 5m, or nightly")
+    return float(found[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0}[found[2]]
+
+
+def run_checks(
+    targets: Sequence[str],
+    *,
+    scenario: str,
+    data: str,
+    given: Sequence[str],
+    budget: str,
+    tolerance: float,
+    seed: int,
+    catalog: str | None,
+    json: bool,
+) -> int:
+    """Check targets one after another, print each verdict as it comes, return the exit code of the worst."""
+    parameters: dict[str, object] = {}
+    for each in given:
+        apply_override(parameters, each)
+    options = Options(seconds=seconds_of(budget), tolerance=tolerance, seed=seed)
+    found = []
+    for target in targets:
+        with _Bar(target) as bar:
+            verdict = check(
+                target,
+                scenario=scenario,
+                data=data,
+                parameters=parameters,
+                catalog=catalog,
+                options=options,
+                progress=bar.update,
+            )
+        found.append(verdict)
+        print(verdict.as_json()) if json else _show(verdict)
+    worst = next((name for name in WORST if any(each.verdict == name for each in found)), "clean")
+    return EXIT_CODES[worst]
+
+
+def run_corpus(names: Sequence[str], *, budget: str, seed: int, catalog: str | None, json: bool) -> int:
+    """Check cases of the corpus, all or the named ones, print a row for each; return 1 if one was judged wrongly."""
+    cases = [case for case in load_cases() if not names or case.name in names]
+    if not cases:
+        raise ConfigError(
+            f"corpus: no case is called {', '.join(names)}; known: {', '.join(c.name for c in load_cases())}"
+        )
+    options = Options(seconds=seconds_of(budget), seed=seed)
+    wrong = 0
+    for case in cases:
+        with _Bar(case.name) as bar:
+            outcome = run_case(case, options, catalog, bar.update)
+        wrong += bool(outcome.faults)
+        print(outcome.as_json() if json else outcome.as_line())
+    return 1 if wrong else 0
+
+
+class _Bar:
+    """Progress on the error stream while a target is checked."""
+
+    def __init__(self, target: str) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[what]}"))
+        console = Console(stderr=True)
+        self._bar = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+        self._task = self._bar.add_task(target, total=1, what="")
+
+    def __enter__(self) -> "_Bar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._bar.stop()
+
+    def update(self, what: str, done: int, planned: int) -> None:
+        """Show what is being done, and how far that is."""
+        self._bar.update(self._task, completed=done, total=planned, what=what)
+
+
+def _show(verdict: Verdict) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    colour = COLOURS[verdict.verdict]
+    console.print(f"[bold {colour}]{verdict.verdict}[/] {verdict.target} — {verdict.reason}", soft_wrap=True)
+    for name, value in _lines(verdict):
+        console.print(f"  {name:<10} {value}", soft_wrap=True, markup=False)
+
+
+def _lines(verdict: Verdict) -> list[tuple[str, str]]:
+    lines = [
+        (
+            "checked",
+            f"{verdict.decisions:,} decisions, {verdict.cuts} cuts, {verdict.runs} runs, {verdict.seconds:.1f} s",
+        )
+    ]
+    if verdict.verdict in ("leak", "nondeterministic"):
+        lines.append(("first", f"{verdict.track} at {iso(verdict.ts)} {verdict.symbol} {', '.join(verdict.fields)}"))
+        lines.append(("one", str(verdict.left)))
+        lines.append(("other", str(verdict.right)))
+    if verdict.verdict == "leak":
+        lines.append(("known to", iso(verdict.cut)))
+        if verdict.peek_events is not None:
+            lines.append(
+                ("peek", f"{verdict.peek_bound}: {verdict.peek_events} events, {verdict.peek_ns / 1e9:,.0f} s")
+            )
+        lines.append(("reads", ", ".join(verdict.reads)))
+    lines += [("source", each) for each in verdict.source] + [("note", each) for each in verdict.notes]
+    return [(name, value) for name, value in lines if value]

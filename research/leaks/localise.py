@@ -1,0 +1,158 @@
+"""How far a leak looks ahead, and at what.
+
+The leaking run is repeated with parts of the other future taken back: only rows beyond a later time stay different,
+only some columns, only some symbols. What still changes the first differing record is what it reads.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .history import History, Table
+from .journal import Difference, Journal, differences
+from .verdict import Verdict
+from .workshop import TargetError
+
+if TYPE_CHECKING:
+    from .suite import Check
+
+BEYOND = 2
+"""Later starts that are tried to see whether a distance is exact."""
+
+
+def localise(
+    verdict: Verdict,
+    check: "Check",
+    history: History,
+    base: Journal,
+    other: History,
+    first: Difference,
+    cuts: list[int],
+) -> None:
+    """Find peek distance, columns and symbols of a leak, as far as the budget goes."""
+
+    def differs(changed: History) -> bool:
+        try:
+            journal = check.workshop.run(check.spec, changed, cuts)
+        except TargetError:
+            return False
+        return any(each.track == first.track and each.ts <= first.ts for each in differences(base, journal, first.ts))
+
+    if not _same_shape(history, other):
+        verdict.peek_bound = "length"
+        return
+    times = history.times
+    start = int(np.searchsorted(times, verdict.cut, "right"))
+    reach = _farthest(lambda k: differs(_spliced(history, other, int(times[k - 1]))), start, len(times) - 1, check)
+    own = int(np.searchsorted(times, first.ts, "right"))
+    verdict.peek_events = reach - own + 1
+    verdict.peek_ns = int(times[reach]) - first.ts
+    verdict.peek_bound = (
+        "to the end" if reach >= len(times) - 2 else _bound(differs, history, other, times, reach, check)
+    )
+    verdict.reads = _read(differs, history, other, check)
+
+
+def _same_shape(one: History, other: History) -> bool:
+    return all(
+        len(table.rows) == len(other.tables[name].rows)
+        and bool(np.array_equal(table.rows["ts_event"], other.tables[name].rows["ts_event"]))
+        for name, table in one.tables.items()
+    )
+
+
+def _farthest(differs: Callable[[int], bool], start: int, last: int, check: "Check") -> int:
+    """Return the largest index k such that a future that differs only from the k-th time on still shows."""
+    low, step = start, 1
+    while low + step <= last and check.left > 0 and differs(low + step):
+        low, step = low + step, step * 2
+    high = min(low + step, last + 1)
+    while high - low > 1 and check.left > 0:
+        middle = (low + high) // 2
+        if differs(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _bound(
+    differs: Callable[[History], bool],
+    history: History,
+    other: History,
+    times: np.ndarray,
+    reach: int,
+    check: "Check",
+) -> str:
+    """Return whether nothing farther away shows: what decays slowly shows again here and there."""
+    for beyond in range(1, BEYOND + 1):
+        at = reach + beyond
+        if at < len(times) and check.left > 0 and differs(_spliced(history, other, int(times[at]))):
+            return "at least"
+    return "exact" if check.left > 0 else "at least"
+
+
+def _spliced(history: History, other: History, until: int) -> History:
+    """Return a history that is the first one's until a time, the other's from then on."""
+
+    def values(table: Table, changed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        later = table.known_at > until
+        return {name: np.where(later, changed[name], table.rows[name]) for name in table.rows.values}
+
+    return _mixed(history, other, values)
+
+
+def _mixed(
+    history: History,
+    other: History,
+    values: Callable[[Table, dict[str, np.ndarray]], dict[str, np.ndarray]],
+) -> History:
+    mixed = History({})
+    for name, table in history.tables.items():
+        changed = values(table, other.tables[name].rows.columns)
+        mixed = mixed.with_table(table.with_rows(table.rows.with_columns(**changed), other.tables[name].actions))
+    return mixed
+
+
+def _only(history: History, other: History, columns: set[str], symbols: set[str]) -> History:
+    """Return a history in which only some columns of some instruments differ."""
+
+    def values(table: Table, changed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        chosen = np.isin(np.array(table.rows.ids), sorted(symbols))[table.rows["code"]]
+        return {
+            name: np.where(chosen & (name in columns), changed[name], table.rows[name]) for name in table.rows.values
+        }
+
+    return _mixed(history, other, values)
+
+
+def _read(differs: Callable[[History], bool], history: History, other: History, check: "Check") -> list[str]:
+    """Return the columns and symbols that are read, as ``symbol.column``."""
+    columns = sorted({name for table in history.tables.values() for name in table.rows.values})
+    symbols = sorted({each for table in history.tables.values() for each in table.rows.ids})
+    read = [name for name in columns if check.left > 0 and differs(_only(history, other, {name}, set(symbols)))]
+    wanted = set(read or columns)
+    least = reduce_to(symbols, lambda part: check.left > 0 and differs(_only(history, other, wanted, set(part))))
+    if len(least) == len(symbols) > 1:
+        least = ["*"]
+    return [f"{symbol}.{name}" for symbol in least for name in (read or ["*"])]
+
+
+def reduce_to(items: list[str], shows: Callable[[list[str]], bool]) -> list[str]:
+    """Return a smallest part of `items` that still shows (delta debugging, complements of ever smaller chunks)."""
+    current, chunks = list(items), 2
+    while len(current) > 1:
+        size = -(-len(current) // chunks)
+        parts = [current[at : at + size] for at in range(0, len(current), size)]
+        smaller = next((part for part in parts if shows(part)), None)
+        if smaller is None and len(parts) > 2:
+            rests = [[each for each in current if each not in part] for part in parts]
+            smaller = next((rest for rest in rests if shows(rest)), None)
+        if smaller is not None:
+            current, chunks = smaller, 2
+        elif chunks >= len(current):
+            break
+        else:
+            chunks = min(2 * chunks, len(current))
+    return current

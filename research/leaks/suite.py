@@ -1,0 +1,291 @@
+"""Check one target: run it over histories that agree up to a cut, and compare what it had done by then.
+
+1. Look at the target: what it is and which data it is run on.
+2. Run it twice on the history as it is, in processes that hash text differently (determinism gate). What it reads
+   beside its declared data joins the history.
+3. Choose cuts where it did something.
+4. For each cut and each future: run it from scratch, compare all that was done by the cut.
+5. A difference is a leak: localise it. Without one the verdict is *clean* only if there were decisions and if the
+   future made a difference to the future; else *vacuous*.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lockstep.data.bundled import BUNDLED, build
+from lockstep.data.catalog import Catalog
+from lockstep.data.synthetic.build import write_synthetic
+from lockstep.data.synthetic.market import SyntheticMarket
+from lockstep.engine.errors import LockstepError
+
+from . import cuts as cutting
+from .futures import FUTURES, SAME_LENGTH
+from .history import History, load_table
+from .journal import AT_CUTS, Difference, Journal, differ_after, differences
+from .localise import localise
+from .targets import Spec
+from .verdict import Verdict
+from .workshop import TargetError, Workshop
+
+MARKET = "synthetic-leaks"
+"""The market for targets that name no data: daily bars with splits, dividends, halts and a delisting."""
+SETTINGS = SyntheticMarket(seed=11, symbols=8, sessions=520, start="2016-01-04", step=30, pairs=1, splits=2, late=0)
+COMPILING = 600.0
+"""Seconds that the first run may take, in which kernels are compiled that no cache holds."""
+PROPERTIES = {
+    "cocktail": "prefix invariance",
+    "truncate": "truncation",
+    "extend": "extension",
+    "thin": "prefix invariance, rows missing",
+}
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, runs done and runs planned."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How hard to look.
+
+    Parameters
+    ----------
+    seconds : float
+        For all runs of a target together.
+    cuts : int
+        Most cuts.
+    tolerance : float
+        For futures of another length, see `journal.differences`.
+    seed : int
+        Of cuts and futures.
+    """
+
+    seconds: float = 300.0
+    cuts: int = cutting.MOST
+    tolerance: float = 0.0
+    seed: int = 0
+
+
+@dataclass
+class Check:
+    """The state of one check."""
+
+    spec: Spec
+    options: Options
+    workshop: Workshop
+    progress: Progress = lambda what, done, planned: None
+    began: float = field(default_factory=time.perf_counter)
+
+    def verdict(self) -> Verdict:
+        """Check the target; whatever it does, a verdict comes back."""
+        verdict = Verdict(self.spec.target)
+        try:
+            self._fill(verdict)
+        except TargetError as error:
+            verdict.verdict = "error"
+            verdict.reason = f"{error.kind}: {error}"
+            verdict.source = [error.place] if error.place else []
+        except LockstepError as error:
+            verdict.verdict, verdict.reason = "error", str(error)
+        verdict.runs = self.workshop.runs
+        verdict.seconds = round(time.perf_counter() - self.began, 3)
+        return verdict
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return self.options.seconds - (time.perf_counter() - self.began)
+
+    @property
+    def _deciding(self) -> tuple[str, ...]:
+        """The stages that count as decisions: a job's are its results, everybody else's results are a means."""
+        return ("jobs",) if self.spec.kind == "job" else ("decisions", "output")
+
+    def _fill(self, verdict: Verdict) -> None:
+        self.workshop.seconds = COMPILING
+        found = self.workshop.look(self.spec)
+        self.spec = replace(self.spec, kind=found["kind"])
+        verdict.kind = found["kind"]
+        history = self._history(found["datasets"])
+        history, base = self._baseline(history)
+        verdict.decisions = base.count(self._deciding)
+        chosen = cutting.choose(history, base, self.options.seed, self.options.cuts)
+        verdict.cuts = len(chosen)
+        self.progress("again, unperturbed", 2, 2 + 3 * len(chosen))
+        again = self.workshop.run(self.spec, history, chosen, zygote=1)
+        gate = [each for each in differences(base, again, 2**62) if not each.track.endswith(AT_CUTS)]
+        if gate:
+            _nondeterministic(verdict, gate[0])
+            return
+        if not verdict.decisions or not chosen:
+            verdict.verdict = "vacuous"
+            verdict.reason = "it decided nothing on this history: give it a scenario or data on which it acts"
+            return
+        self._search(verdict, history, again, chosen)
+
+    def _history(self, datasets: dict[str, int]) -> History:
+        history = History({})
+        for name, delay in datasets.items():
+            history = self._with(history, name or MARKET, delay)
+            if not name:
+                self.spec = replace(self.spec, data=MARKET)
+        return history
+
+    def _with(self, history: History, name: str, delay: int = 0) -> History:
+        catalog = self.workshop.catalog
+        if name == MARKET and name not in catalog:
+            catalog = Catalog(self.workshop.home / "own")
+            if name not in catalog:
+                write_synthetic(catalog, MARKET, SETTINGS, "daily")
+        elif name in BUNDLED and name not in catalog:
+            build(catalog, name)
+        return history.with_table(load_table(catalog, name, delay))
+
+    def _baseline(self, history: History) -> tuple[History, Journal]:
+        """Run the target as it is, until the history holds all that it reads."""
+        for _ in range(4):
+            self.progress("unperturbed", 0, 2)
+            missing: Sequence[str] = ()
+            try:
+                journal = self.workshop.run(self.spec, history)
+                missing = journal.missing
+            except TargetError as error:
+                missing = [name for name in error.missing if name not in history.tables]
+                if not missing:
+                    raise
+            if not missing:
+                break
+            for name in sorted(set(missing)):
+                history = self._with(history, name)
+        self.workshop.preload = journal.modules
+        self.workshop.seconds = max(self.options.seconds / 2, 5.0)
+        return history, journal
+
+    def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> None:
+        alive, failed = False, []
+        planned = list(_plan(chosen))
+        for number, (future, cut) in enumerate(planned):
+            if self.left < 0:
+                verdict.notes.append(f"the budget ended after {number} of {len(planned)} comparisons")
+                break
+            self.progress(future, number + 2, len(planned) + 2)
+            other = FUTURES[future](history, cut, self.options.seed + number)
+            try:
+                journal = self.workshop.run(self.spec, other, chosen, zygote=number % 2)
+            except TargetError as error:
+                failed.append(f"{future} at {cut}: {error}")
+                continue
+            tolerance = 0.0 if future in SAME_LENGTH else self.options.tolerance
+            found = differences(base, journal, cut, tolerance)
+            if found:
+                self._leak(verdict, history, base, other, future, cut, found, chosen)
+                return
+            alive = alive or (future != "truncate" and differ_after(base, journal, cut, self._deciding))
+        self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
+
+    def _leak(
+        self,
+        verdict: Verdict,
+        history: History,
+        base: Journal,
+        other: History,
+        future: str,
+        cut: int,
+        found: list[Difference],
+        chosen: list[int],
+    ) -> None:
+        first = found[0]
+        verdict.verdict, verdict.failed, verdict.cut = "leak", PROPERTIES[future], cut
+        verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
+        verdict.symbol, verdict.fields = first.symbol, list(first.fields)
+        verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
+        decided = next((each for each in found if each.stage in self._deciding), None)
+        if decided is not None:
+            known = decided.left or decided.right or {}
+            verdict.decision = {"ts": decided.ts, "symbol": decided.symbol, **known}
+        verdict.source = sorted({f"{name} opened at {place}" for name, place in base.datasets if place})
+        self.progress("localising", 0, 1)
+        localise(verdict, self, history, base, other, first, chosen)
+        verdict.reason = sentence(verdict)
+
+    def _no_leak(self, verdict: Verdict, base: Journal, *, alive: bool, failed: list[str], planned: int) -> None:
+        verdict.notes += failed[:3]
+        if failed and len(failed) > planned // 2:
+            verdict.verdict, verdict.reason = "error", f"it fails on other histories: {failed[0]}"
+        elif not alive:
+            verdict.verdict = "vacuous"
+            verdict.reason = (
+                "no other future changed anything it did later: it does not depend on the data it was given"
+            )
+        else:
+            verdict.verdict, verdict.reason = "clean", "nothing done by a cut depends on what came after it"
+
+
+def _plan(chosen: list[int]) -> Iterator[tuple[str, int]]:
+    """Yield comparisons, the most telling first: every cut once with each of the best two futures, then the others."""
+    for cut in chosen:
+        yield "cocktail", cut
+        yield "truncate", cut
+    for cut in chosen[:2]:
+        yield "extend", cut
+        yield "thin", cut
+
+
+def _nondeterministic(verdict: Verdict, first: Difference) -> None:
+    verdict.verdict = "nondeterministic"
+    verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
+    verdict.symbol, verdict.fields = first.symbol, list(first.fields)
+    verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
+    verdict.reason = (
+        f"two runs on the same data differ, first in {first.track}: look for the wall clock, unseeded random numbers, "
+        "iteration over a set"
+    )
+
+
+def sentence(verdict: Verdict) -> str:
+    """Return a leak in one sentence."""
+    how_far = {
+        "exact": f"looks {verdict.peek_events} ahead",
+        "at least": f"looks at least {verdict.peek_events} ahead",
+        "to the end": "looks as far as the data goes",
+        "length": "knows how long the data is, or that they end",
+    }.get(verdict.peek_bound, "looks ahead")
+    what = f" at {', '.join(verdict.reads[:4])}" if verdict.reads else ""
+    return f"{verdict.stage} ({verdict.track.split(': ')[-1]}) {how_far}{what}: {verdict.failed} fails"
+
+
+def check(
+    target: str,
+    *,
+    scenario: str = "",
+    data: str = "",
+    parameters: dict[str, object] | None = None,
+    catalog: str | None = None,
+    folder: Path | None = None,
+    options: Options = Options(),
+    progress: Progress = lambda what, done, planned: None,
+) -> Verdict:
+    """Check one target for leaks.
+
+    Parameters
+    ----------
+    target : str
+        A scenario, a dotted strategy, job or function, or a feature's name; see `targets`.
+    scenario : str
+        The scenario that a strategy or job is run in.
+    data : str
+        The dataset it is run on, where there is no scenario.
+    parameters : dict or None
+        For the strategy, job or function.
+    catalog : str or None
+        Where the user's datasets are.
+    folder : Path or None
+        The user's project; None: the current folder.
+    options : Options
+        How hard to look.
+    progress : callable
+        See `Progress`.
+    """
+    spec = Spec(target, scenario=scenario, data=data, parameters=dict(parameters or {}))
+    with Workshop(catalog, folder) as workshop:
+        return Check(spec, options, workshop, progress).verdict()

@@ -1,0 +1,131 @@
+"""The process from which every run is forked: Lockstep is loaded, nothing of the user's ever is.
+
+It reads one JSON object a line and answers with one. Each run is a child of its own, in a session of its own: it
+imports the target anew, so that what a module reads at import is read anew too. Whatever a child does to itself ends
+with it.
+"""
+
+import contextlib
+import json
+import os
+import pickle
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+TAIL = 2000
+"""Characters of what a target printed that are kept."""
+CRASHED = 70
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    # What the target prints must not reach the pipe that answers go through.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    _load()
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for line in sys.stdin:
+        print(json.dumps(_serve(json.loads(line))), file=answers, flush=True)
+
+
+def _load() -> None:
+    """Import what every run needs."""
+    from . import child  # noqa: F401
+
+
+def _serve(job: dict[str, Any]) -> dict[str, Any]:
+    began = time.perf_counter()
+    for name in job.get("preload", ()):
+        with contextlib.suppress(Exception):
+            __import__(name)
+    pid = os.fork()
+    if pid == 0:
+        _child(job)
+    status, timed_out = _wait(pid, float(job["seconds"]))
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "seconds": time.perf_counter() - began,
+        "timed_out": timed_out,
+        "exit": os.waitstatus_to_exitcode(status),
+        "peak_bytes": usage.ru_maxrss * 1024,
+        "printed": _tail(job["result"] + ".out"),
+    }
+
+
+def _wait(pid: int, seconds: float) -> tuple[int, bool]:
+    """Wait for a child, at most so long; return its status and whether it had to be stopped."""
+    handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+    deadline = time.monotonic() + seconds
+    try:
+        if handle >= 0:
+            ready, _, _ = select.select([handle], [], [], seconds)
+        else:
+            while time.monotonic() < deadline:
+                found, status = os.waitpid(pid, os.WNOHANG)
+                if found:
+                    return status, False
+                time.sleep(0.01)
+            ready = []
+        if not ready:
+            os.killpg(pid, signal.SIGKILL)
+            return os.waitpid(pid, 0)[1], True
+        return os.waitpid(pid, 0)[1], False
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _child(job: dict[str, Any]) -> None:
+    """Run a job in this process and end it."""
+    code = CRASHED
+    try:
+        os.setsid()
+        _limit(job)
+        with Path(job["result"] + ".out").open("wb") as out:
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+        os.close(0)
+        os.open(os.devnull, os.O_RDONLY)
+        answer = _answer(job)
+        part = Path(job["result"] + ".part")
+        with part.open("wb") as file:
+            pickle.dump(answer, file, protocol=5)
+        part.rename(job["result"])
+        code = 0
+    except BaseException:  # noqa: BLE001 - whatever happens, this process must not go on as a second zygote
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _limit(job: dict[str, Any]) -> None:
+    memory = int(job["memory"])
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _answer(job: dict[str, Any]) -> dict[str, Any]:
+    from .child import perform
+
+    return perform(job)
+
+
+def _tail(path: str) -> str:
+    file = Path(path)
+    return file.read_bytes()[-TAIL:].decode("utf-8", "replace") if file.exists() else ""
+
+
+if __name__ == "__main__":
+    main()
