@@ -411,11 +411,15 @@ def raw(world: Any, instrument: int, adjusted: float) -> float:
 
 @kernel
 def lots_for(world: Any, instrument: int, dollars: float) -> int:
-    """Return the whole lots that `dollars` buy at the mark, rounded towards zero; 0 before the first price."""
+    """Return the whole lots that `dollars` buy at the mark, rounded towards zero; 0 before the first price or for NaN.
+
+    More than any order may have becomes the largest quantity there is, for the risk stage to judge.
+    """
     held = position(world, instrument)
-    if held.mark <= 0 or not abs(dollars) < 1e12:
-        return 0
-    return int64(dollars * 1e6 * held.lots / held.mark)
+    lots = dollars * 1e6 * held.lots / held.mark if held.mark > 0 else 0.0
+    if abs(lots) < MAX_QUANTITY:
+        return int64(lots)
+    return 0 if lots != lots else MAX_QUANTITY * int64(np.sign(lots))
 
 
 __all__ = [

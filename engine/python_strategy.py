@@ -231,7 +231,10 @@ class Strategy(metaclass=_Declaration):
         return self._desk.act(Action.BRACKET, symbol, quantity, limit, target, stop, tif=tif)
 
     def oco(self, symbol: str, quantity: int, *, target: float, stop: float) -> int:
-        """Propose two exits of a held position of which one cancels the other; return the target's id."""
+        """Propose two exits of a held position of which one cancels the other; return the target's id.
+
+        `quantity` is what is held and to be left, signed like the position.
+        """
         return self._desk.act(Action.OCO, symbol, quantity, target, stop)
 
     def target(self, symbol: str, quantity: int) -> None:

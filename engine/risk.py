@@ -75,7 +75,7 @@ def _malformed(world: Any, order: Any, held: Any) -> int:
         return _ZERO
     needs_limit = order.type == LIMIT or order.type == STOP_LIMIT
     needs_stop = order.type == STOP or order.type == STOP_LIMIT
-    if size > MAX_QUANTITY or (needs_limit and order.limit <= 0) or (needs_stop and order.stop <= 0):
+    if not 0 < size <= MAX_QUANTITY or (needs_limit and order.limit <= 0) or (needs_stop and order.stop <= 0):
         return _INVALID
     if (order.type == TRAILING_STOP and order.trail <= 0) or order.type > TRAILING_STOP or not 0 <= order.tif <= 5:
         return _INVALID

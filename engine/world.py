@@ -337,14 +337,14 @@ class World:
             raise EngineError(
                 f"The ledger is out by {fault} micro-dollars, the sleeves' books by {books}; this is a defect"
             )
-        now, error = int(self.header.now), int(self.header.error)
+        now, error = np.datetime64(int(self.header.now), "ns"), int(self.header.error)
         if error == Fault.QUEUE:
             raise EngineError(
-                f"The broker's queue overflowed at {now} ns: raise account.max_orders above {int(self.header.n_slots)}"
+                f"The broker's queue overflowed at {now} UTC: raise account.max_orders above {int(self.header.n_slots)}"
             )
         if error == Fault.MONEY:
             raise EngineError(
-                f"A position or cash flow exceeded {LARGEST // MICROS:,} dollars or {LARGEST:,} lots at {now} ns: "
+                f"A position or cash flow exceeded {LARGEST // MICROS:,} dollars or {LARGEST:,} lots at {now} UTC: "
                 "lower the account's cash, or check the prices"
             )
 

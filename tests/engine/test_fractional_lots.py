@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lockstep.engine.codes import Reason
 from lockstep.engine.events import CLOSE, DAY, empty, mark_slices
 from lockstep.engine.instruments import Instrument
+from lockstep.engine.orders import MAX_QUANTITY
 from lockstep.engine.python_strategy import Strategy
 from lockstep.engine.runner import Runner
 from lockstep.engine.settings import Account, Costs, Risk, Settings
@@ -91,3 +93,24 @@ def test_targets_that_cancel_out_cross_without_a_fill():
     assert len(fills) == 0
     assert world.books["quantity"][:, 0].tolist() == [3, -3]
     assert int(world.header.cash) == 10**15
+
+
+@pytest.mark.parametrize("dollars", [1e15, 1e20, -1e30])
+def test_more_dollars_than_lots_can_count_are_refused_with_a_reason(dollars):
+    asked, decided = [], []
+
+    class Rich(Strategy):
+        def on_slice(self, ts: int) -> None:
+            if not asked:
+                asked.append(self.lots_for("A", dollars))
+                self.market("A", asked[0])
+
+    world = World([STOCK], [Sleeve(Rich)], Settings(Account(cash=1e9), risk=Risk.unlimited()))
+    runner = Runner(world, lambda logs: decided.append(logs["decisions"].copy()))
+    events = empty(2)
+    events["kind"], events["instrument"], events["close"] = CLOSE, 0, 1e4
+    events["ts_event"] = events["ts_available"] = events["ts_open"] = DAY * np.arange(1, 3)
+    runner.feed(mark_slices(events))
+    runner.finish()
+    assert asked == [int(np.sign(dollars)) * MAX_QUANTITY]
+    assert [Reason(code).name for code in np.concatenate(decided)["code"]] == ["INVALID"]
