@@ -188,12 +188,12 @@ class _Recovery:
             run.schedule.observe(ts, kind, int(event["job"]))
             run.pipeline.jobs = _without(run.pipeline.jobs, int(event["job"]))
         elif kind == SESSION_CLOSE:
+            run.market.observe(instrument, kind, flags, ts, known)
             number = int(event["session"])
             if int(run.schedule.sessions.close[number]) != ts:
                 run.schedule.move_close(number, ts)
                 run.market.set_sessions(run.schedule.sessions)
             run.schedule.observe(ts + run.schedule.delay, kind, number)
-            run.desk.close_session(ts, known, run.pipeline.rows.first)
 
     def _answers(self) -> None:
         for ack in self.acks:
