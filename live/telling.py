@@ -171,7 +171,7 @@ class Teller:
         )  # fmt: skip
 
     def _warnings(self) -> Sequence[str]:
-        found = [f"{one} has no data: {other}'s prices stand in for it" for one, other in self.setup.proxies.items()]
+        found: list[str] = []
         if self.foreign:
             found.append(f"{self.foreign} open orders at the broker are not this run's; they are left alone")
         if self.session.phase is Phase.TRADING and not self.session.reconciled:
