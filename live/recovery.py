@@ -90,10 +90,10 @@ def fingerprint(setup: Setup) -> str:
     return "/".join([remember(ENGINE)[:16], *sorted(provenance.code(setup.scenario).values())])
 
 
-def begin(folder: Path, setup: Setup) -> Run:
-    """Begin a run in a folder of its own."""
+def begin(folder: Path, setup: Setup, **facts: str) -> Run:
+    """Begin a run in a folder of its own; `facts` are told in its journal too."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(folder, setup, Journal(folder, setup.meta()))
+    return Run(folder, setup, Journal(folder, {**setup.meta(), **facts}))
 
 
 def resume(folder: Path) -> Run:
