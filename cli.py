@@ -544,9 +544,9 @@ def _summary(result: "RunResult") -> dict[str, Any]:
 
 
 def _complain(sentence: str) -> None:
-    from lockstep.live.secrecy import redact
-
-    typer.echo(redact(f"lockstep: {sentence}"), err=True)
+    # Secrets are known only where the module that keeps them was loaded.
+    secrecy = sys.modules.get("lockstep.live.secrecy")
+    typer.echo(f"lockstep: {secrecy.redact(sentence) if secrecy else sentence}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,6 +25,7 @@ def changes(before: Status | None, after: Status) -> Iterator[Alert]:
     yield from _phase(before, after)
     yield from _risk(before, after)
     yield from _streams(before, after)
+    yield from _data(before, after)
     known = before.warnings if before else ()
     for warning in after.warnings:
         if warning not in known:
@@ -34,6 +35,15 @@ def changes(before: Status | None, after: Status) -> Iterator[Alert]:
 def _phase(before: Status | None, after: Status) -> Iterator[Alert]:
     if after.phase in PHASES and (before is None or before.phase is not after.phase):
         yield Alert("phase", f"the session is {after.phase} ({after.venue} venue)", PHASES[after.phase])
+
+
+def _data(before: Status | None, after: Status) -> Iterator[Alert]:
+    """Yield which symbols do not have prices of their own."""
+    for symbol, source in after.proxies.items():
+        if before is None or before.proxies.get(symbol) != source:
+            yield Alert(f"data of {symbol}", f"{symbol} is fed by {source}: these are not its prices")
+    if after.synthetic and (before is None or before.synthetic != after.synthetic):
+        yield Alert("synthetic", f"generated prices: {', '.join(after.synthetic)}")
 
 
 def _risk(before: Status | None, after: Status) -> Iterator[Alert]:

@@ -54,9 +54,10 @@ class Why(IntEnum):
 
 
 class Message(NamedTuple):
-    """What the world wants of its broker: an action of `orders` on an order; the new terms of a replacement."""
+    """What the world wants of its broker at `ts`: an action of `orders` on an order; the terms of a replacement."""
 
     number: int
+    ts: int
     action: int
     order: Any
     quantity: int
@@ -189,9 +190,10 @@ class Core:
     def orders(self) -> None:
         """Take what the world has for its broker; the runner calls this."""
         words = self._words
+        now = words[self._now]
         for k in range(words[self._n_outbox]):
             slot, action, quantity, limit, stop = _OUTBOX.unpack_from(self._bytes, self._outbox_at + k * _OUTBOX.size)
-            self.messages.append(Message(self.number, action, self.order_in(slot), quantity, limit, stop))
+            self.messages.append(Message(self.number, now, action, self.order_in(slot), quantity, limit, stop))
         words[self._n_outbox] = 0
 
     def order_in(self, slot: int) -> Any:

@@ -10,9 +10,10 @@ of times, in any order.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from lockstep.engine.codes import DAY, Reason, Update
+from lockstep.engine.codes import Reason, Update
 from lockstep.engine.instruments import Instrument
 from lockstep.engine.orders import CANCEL, SUBMIT, TARGET_EXIT
 
@@ -92,7 +93,7 @@ class Desk:
                 if ticket is None or ticket.ended:
                     continue
                 if message.action == CANCEL:
-                    self.cancel(ticket, "strategy", message.order.submitted, message.number)
+                    self.cancel(ticket, "strategy", message.ts, message.number)
                 else:
                     self._replace(ticket, message)
 
@@ -117,7 +118,7 @@ class Desk:
         elif words:
             self.incoming.refuse(ticket, Reason.BROKER, words)
         else:
-            self._ask(ticket.key, "submit", ticket.order_id, body, order.submitted, message.number)
+            self._ask(ticket.key, "submit", ticket.order_id, body, message.ts, message.number)
 
     def _body(self, ticket: Ticket, order: Any, sibling: Any, submitted: dict[int, Any]) -> tuple[dict[str, Any], str]:
         """Return the body of a submission, and why it cannot be sent, if it cannot."""
@@ -151,7 +152,7 @@ class Desk:
         if not ticket.broker_id or not ticket.accepted:
             ticket.terms_wait = True
             return
-        self._send_terms(ticket, message.order.submitted, message.number)
+        self._send_terms(ticket, message.ts, message.number)
 
     def _send_terms(self, ticket: Ticket, ts: int, number: int) -> None:
         assert ticket.terms is not None
@@ -176,12 +177,6 @@ class Desk:
         ticket.cancels += 1
         key = self.key(ticket.order_id, f"-c{ticket.cancels}")
         self._ask(key, "cancel", ticket.order_id, {"id": broker_id}, ts, number)
-
-    def close_session(self, close: int, now: int, number: int) -> None:
-        """Cancel entries for the day that had to go out as good till cancelled, once their session is over."""
-        for ticket in self.tickets.open():
-            if ticket.form == BRACKET and ticket.tif == DAY and ticket.submitted < close and not ticket.cancel:
-                self.cancel(ticket, "session", now, number)
 
     # -- inwards -------------------------------------------------------------------------------------------------
 
@@ -286,22 +281,28 @@ class Desk:
             self._send_terms(ticket, now, number)
 
     def _rescue(self, ticket: Ticket, now: int, number: int) -> None:
-        """Put two exits anew that the broker ended with an entry that had filled in part."""
+        """Put two exits anew that the broker has ended although they have something to close.
+
+        Exits last until they are cancelled, but the legs of an entry for the day end with the day, and those of an
+        entry that was cancelled after it had filled in part end with it.
+        """
         entry = self.tickets.get(ticket.parent) if ticket.parent else None
-        if entry is None or not entry.filled:
-            return
-        exits = self.tickets.children(entry)
+        exits = self.tickets.children(entry) if entry is not None else []
         if len(exits) != 2 or not all(each.orphan for each in exits):
             return
         target, stop = exits
         for each, form in ((target, OCO), (stop, LEG)):
+            remaining = each.remaining if each.alive else -entry.filled  # type: ignore[union-attr]
             each.ended, each.form, each.sibling = False, form, (stop if each is target else target).order_id
-            each.broker_id, each.accepted, each.parent = "", False, 0
-            self.incoming.say(each, Update.ACTIVATED, quantity=-entry.filled)
+            each.accepted, each.parent = False, 0
+            each.base, each.base_paid = each.filled, each.paid
+            if not each.alive:
+                self.incoming.say(each, Update.ACTIVATED, quantity=remaining)
         target.key = self.key(target.order_id)
         self.tickets.by_key[target.key] = target
         instrument = self.instruments[target.instrument]
-        body = orders.oco(target, stop, instrument.lots_per_unit, instrument.symbol, target.key)
+        left = replace(target, quantity=target.remaining)
+        body = orders.oco(left, stop, instrument.lots_per_unit, instrument.symbol, target.key)
         self._ask(target.key, "submit", target.order_id, body, now, number)
 
     def observe(self, order_id: int, code: int, quantity: int, price: int, fee: int) -> None:

@@ -213,7 +213,8 @@ class WarmUp:
             except Malformed as error:
                 raise DataError(f"historical bar: {error}") from error
         self._due(known)
-        self.market.slice(rows, known)
+        if self.market.waiting:
+            self.market.slice(rows, known)
 
     def _due(self, until: int) -> None:
         """Take what falls due until then, inclusive; corporate actions with their date."""

@@ -15,7 +15,7 @@ from .alpaca.decode import BrokerOrder, lots, micros
 from .tickets import LEG, Ticket, Tickets, shares_out
 
 _ALIVE = ("new", "accepted", "partially_filled", "filled", "pending_new", "stopped", "calculated", "suspended")
-_REASONS = {"strategy": Reason.BY_STRATEGY, "session": Reason.SESSION_END, "wash": Reason.BY_STRATEGY}
+_REASONS = {"strategy": Reason.BY_STRATEGY, "wash": Reason.BY_STRATEGY}
 
 
 class Said(NamedTuple):
@@ -251,8 +251,8 @@ class Incoming:
 
     def _end(self, ticket: Ticket, status: str) -> None:
         entry = self.tickets.get(ticket.parent) if ticket.parent else None
-        part = entry is not None and entry.ended and 0 < abs(entry.filled) < abs(entry.quantity)
-        if part and ticket.form == LEG and not ticket.cancel and not self._other_filled(ticket):
+        entered = entry is not None and entry.ended and entry.filled != 0
+        if entered and ticket.form == LEG and not ticket.cancel and not self._other_ended(ticket):
             # Not told to the account: its exits come anew, see `Desk._rescue`.
             ticket.orphan = ticket.ended = True
             return
@@ -261,9 +261,10 @@ class Incoming:
         if not ticket.filled:
             self._end_children(ticket)
 
-    def _other_filled(self, ticket: Ticket) -> bool:
+    def _other_ended(self, ticket: Ticket) -> bool:
+        """Return whether the other exit has done its work, or was to be cancelled."""
         other = self.tickets.get(ticket.sibling)
-        return other is not None and other.filled != 0
+        return other is not None and ((other.ended and not other.orphan) or other.cancel != "")
 
     def _reason(self, ticket: Ticket, status: str, entry: Ticket | None) -> int:
         other = self.tickets.get(ticket.sibling)

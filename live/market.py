@@ -20,10 +20,10 @@ from lockstep.engine.events import (
     QUOTE,
     RESUME,
     REVISION,
-    SESSION_CLOSE,
     SESSION_FIRST,
     SESSION_LAST,
     SLICE,
+    SLICE_AFTER,
     SYNTHETIC,
     TRADE,
 )  # fmt: skip
@@ -187,6 +187,17 @@ class Market:
         """Whether every instrument that trades has its bar of the time at hand."""
         return self.group != NEVER and self.arrived >= len(self.instruments) - sum(self.halted)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is in that no slice has followed yet."""
+        return self.group != NEVER or self.ticks
+
+    def take_slice(self) -> bool:
+        """Let the row at hand be the slice of what is in; return whether anything was."""
+        waiting = self.waiting
+        self.group, self.ticks = NEVER, False
+        return waiting
+
     def slice(self, rows: Rows, now: int) -> None:
         """Add the slice of what is in."""
         rows.slice(now, self.group if self.group != NEVER else now)
@@ -216,7 +227,7 @@ class Market:
             self.ticks = True
         elif kind in (HALT, RESUME):
             self.halted[instrument] = kind == HALT
-        elif kind == SLICE:
+        elif kind == SLICE or flags & SLICE_AFTER:
             self.group, self.ticks = NEVER, False
 
     def state(self) -> dict[str, Any]:
@@ -250,6 +261,3 @@ def values_of(message: Mapping[str, Any]) -> Values:
     if not (0.0 < low <= min(o, c) <= max(o, c) <= h < 1e12 and v >= 0.0):
         raise ValueError(f"open {o}, high {h}, low {low}, close {c}, volume {v} are no bar")
     return o, h, low, c, v
-
-
-assert SESSION_CLOSE < SLICE

@@ -123,7 +123,7 @@ class PacedSession(Session):
                 pipeline.flush()
         self.market.release_days(pipeline.rows, ts)
         await self.take_due(ts)
-        if self.market.group > 0 or self.market.ticks:
+        if self.market.waiting:
             self.market.slice(pipeline.rows, ts)
         pipeline.flush()
         await self._quiet()

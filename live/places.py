@@ -62,6 +62,8 @@ class Place:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            if self.process.stdout is not None:
+                self.process.stdout.close()
 
     def __enter__(self) -> "Place":
         return self

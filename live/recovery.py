@@ -90,10 +90,10 @@ def fingerprint(setup: Setup) -> str:
     return "/".join([remember(ENGINE)[:16], *sorted(provenance.code(setup.scenario).values())])
 
 
-def begin(folder: Path, setup: Setup) -> Run:
-    """Begin a run in a folder of its own."""
+def begin(folder: Path, setup: Setup, **facts: str) -> Run:
+    """Begin a run in a folder of its own; `facts` are told in its journal too."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Run(folder, setup, Journal(folder, setup.meta()))
+    return Run(folder, setup, Journal(folder, {**setup.meta(), **facts}))
 
 
 def resume(folder: Path) -> Run:
@@ -188,12 +188,12 @@ class _Recovery:
             run.schedule.observe(ts, kind, int(event["job"]))
             run.pipeline.jobs = _without(run.pipeline.jobs, int(event["job"]))
         elif kind == SESSION_CLOSE:
+            run.market.observe(instrument, kind, flags, ts, known)
             number = int(event["session"])
             if int(run.schedule.sessions.close[number]) != ts:
                 run.schedule.move_close(number, ts)
                 run.market.set_sessions(run.schedule.sessions)
             run.schedule.observe(ts + run.schedule.delay, kind, number)
-            run.desk.close_session(ts, known, run.pipeline.rows.first)
 
     def _answers(self) -> None:
         for ack in self.acks:

@@ -14,6 +14,7 @@ from lockstep.engine.events import (
     QUOTE,
     SESSION_CLOSE,
     SLICE,
+    SLICE_AFTER,
     SPLIT,
     TIMER,
     TRADE,
@@ -118,9 +119,9 @@ class Rows:
         """Add the hand-over of the result of a job, by its timer's number, with a hash of the result."""
         self.plain(now, HAND_OVER, -1, now, number, seal)
 
-    def session_close(self, now: int, ts_event: int, session: int, nights: int) -> None:
-        """Add a session's close."""
-        self.plain(now, SESSION_CLOSE, -1, ts_event, session, nights)
+    def session_close(self, now: int, ts_event: int, session: int, nights: int, *, sliced: bool) -> None:
+        """Add a session's close, which may be its last slice too."""
+        self.plain(now, SESSION_CLOSE, -1, ts_event, session, nights, flags=SLICE_AFTER if sliced else 0)
 
     def split(self, now: int, instrument: int, ts_event: int, numerator: int, denominator: int) -> None:
         """Add a split."""

@@ -166,10 +166,8 @@ def open_run(source: Source, catalog: Catalog, place: Place, options: Options) -
     now, account = now_and_account(place.access)
     cash = micros(number(account["cash"]))
     setup = from_scenario(source, catalog, now, clock.now(), cash, place.kind)
-    run = begin(folder or free_folder(options.runs, source.scenario.name), setup)
-    run.journal.set_meta(place=place.identity, account=str(account.get("account_number") or ""))
-    run.meta = {}
-    return run
+    where = folder or free_folder(options.runs, source.scenario.name)
+    return begin(where, setup, place=place.identity, account=str(account.get("account_number") or ""))
 
 
 def _check(meta: dict[str, Any], source: Source, place: Place, folder: Path) -> None:
@@ -196,9 +194,10 @@ def unfinished(source: Source, place: Place, runs: Path) -> Path | None:
 
 
 def free_folder(runs: Path, name: str) -> Path:
-    """Return the first folder ``<name>-live-<n>`` that is not there."""
+    """Return the first folder ``<name>-live-<n>`` that holds no run."""
     n = 1
-    while (runs / f"{name}-live-{n}").exists():
+    # A folder without a journal was begun and never used.
+    while (runs / f"{name}-live-{n}" / FILE).exists():
         n += 1
     return runs / f"{name}-live-{n}"
 

@@ -15,7 +15,7 @@ from .alpaca.decode import BrokerOrder, Undecodable
 from .alpaca.rest import Kind, Outcome, Rest
 from .desk import Answer, Request
 
-LOOKUPS = (0.0, 0.1, 0.3, 1.0)
+LOOKUPS = (0.0, 0.1, 0.3, 0.6)
 """Seconds to wait before each lookup of a request of which nobody knows whether it arrived."""
 UNREACHABLE_SECONDS = 1.0
 WASH_LOOKS = 50

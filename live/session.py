@@ -351,11 +351,11 @@ class Session:
             self.close_session(due, now)
 
     def close_session(self, due: Due, now: int) -> None:
-        """Add a session's close: its days, its expired orders."""
+        """Add a session's close, and its days."""
         rows, close = self.pipeline.rows, int(self.schedule.sessions.close[due.number])
         self.market.release_days(rows, max(now, close))
-        rows.session_close(now, close, due.number, self.schedule.nights(due.number))
-        self.desk.close_session(close, now, rows.number)
+        # What is in makes the session's last slice: it is decided before the session's losses are forgotten.
+        rows.session_close(now, close, due.number, self.schedule.nights(due.number), sliced=self.market.take_slice())
         self.desk.tickets.forget(close - 2 * 86_400 * SECOND)
         self._closed = True
         points.reach("session-rolled")

@@ -30,7 +30,8 @@ from .core import Core
 from .market import Market
 from .schedule import Schedule
 
-AHEAD_DAYS = 400
+AHEAD_DAYS = 1500
+"""Days of the calendar that a run is laid out for; a recording that lasts longer has all of its own."""
 FRESH_TICKS = 5 * SECOND
 MINUTE_BARS, DAY_BARS = "1min", "1d"
 
@@ -54,7 +55,7 @@ class Setup:
     kinds : tuple of str
         Kinds of rows that its data have: bars, closes, quotes, trades.
     sessions : Sessions
-        From the warm-up to more than a year ahead.
+        From the warm-up to some years ahead.
     replay_from, trade_from : int
         Start of the warm-up and of trading, ns UTC.
     delay : int
@@ -237,10 +238,11 @@ def _sessions_between(sessions: Sessions, start: int, end: int) -> int:
 
 
 def _around(recorded: Sessions, now: int, warm: int) -> tuple[Sessions, int]:
-    """Return the sessions from the warm-up's first to more than a year ahead, and where the warm-up begins, ns UTC."""
+    """Return the sessions from the warm-up's first to some years ahead, and where the warm-up begins, ns UTC."""
     day = np.datetime64(now, "ns").astype("datetime64[D]")
     before = 2 * warm + 10
-    sessions = load_sessions(recorded.calendar, str(day - before), str(day + AHEAD_DAYS))
+    last = max(day + AHEAD_DAYS, np.datetime64(int(recorded.date[-1]), "D"))
+    sessions = load_sessions(recorded.calendar, str(day - before), str(last))
     at = max(int(np.searchsorted(sessions.midnight, now, "right")) - 1, 0)
     # In the evening, after the close, the session at hand is the next one.
     at += int(sessions.close[at] <= now)

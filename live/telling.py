@@ -25,9 +25,9 @@ from .status import (
     Status,
     StreamState,
     StreamStatus,
-    Utilisation,
     Venue,
 )
+from .utilisation import utilisation
 
 KEPT = 200
 VERDICTS = ("approved", "shrunk", "refused")
@@ -109,7 +109,7 @@ class Teller:
             session_equity=int(header.session_equity), initial_cash=int(header.initial_cash), cash=cash, gross=gross,
             net=int(values.sum()), kill=self.kill, halt=s.halt or ("daily loss" if header.loss_halt else ""),
             positions=tuple(self._positions()), orders=tuple(self._orders()), decisions=tuple(self.decisions),
-            fills=tuple(self.fills), limits=tuple(self._limits(equity, gross, values)),
+            fills=tuple(self.fills), limits=utilisation(s.core.world, now),
             streams=tuple(self._stream(watch) for watch in s.watches.values()),
             feed=FeedStatus(
                 events=s.pipeline.rows.number, backlog=s.inbox.backlog, shed_quotes=s.inbox.shed, late=s.market.late,
@@ -164,22 +164,6 @@ class Teller:
             )  # fmt: skip
         return found
 
-    def _limits(self, equity: int, gross: int, values: np.ndarray) -> Sequence[Utilisation]:
-        risk = self.setup.scenario.risk
-        if equity <= 0:
-            return []
-        largest = int(np.argmax(np.abs(values))) if len(values) else -1
-        header = self.session.core.world.header
-        loss = max(0.0, 1.0 - equity / int(header.session_equity)) if header.session_equity else 0.0
-        return [
-            Utilisation(name="max_gross", used=gross / equity, limit=risk.max_gross),
-            Utilisation(
-                name="max_position", used=float(abs(values[largest])) / equity, limit=risk.max_position,
-                where=self._symbol(largest) if values[largest] else "",
-            ),
-            Utilisation(name="max_daily_loss", used=loss, limit=risk.max_daily_loss),
-        ]  # fmt: skip
-
     def _stream(self, watch: Any) -> StreamStatus:
         return StreamStatus(
             name=watch.name, state=StreamState(watch.state), since=watch.since, last_message=watch.heard_at,
@@ -187,7 +171,7 @@ class Teller:
         )  # fmt: skip
 
     def _warnings(self) -> Sequence[str]:
-        found = [f"{one} has no data: {other}'s prices stand in for it" for one, other in self.setup.proxies.items()]
+        found: list[str] = []
         if self.foreign:
             found.append(f"{self.foreign} open orders at the broker are not this run's; they are left alone")
         if self.session.phase is Phase.TRADING and not self.session.reconciled:

@@ -11,6 +11,7 @@ _FILL, _ACCEPTED, _REPLACED, _ACTIVATED = (
 )
 _ENDS = (int(Update.CANCELLED), int(Update.EXPIRED), int(Update.REJECTED))
 _CANCEL_REJECTED, _REPLACE_REJECTED = int(Update.CANCEL_REJECTED), int(Update.REPLACE_REJECTED)
+MOST_EXECUTIONS = 20_000
 SIMPLE, BRACKET, OCO, LEG = "simple", "bracket", "oco", "leg"
 
 
@@ -33,9 +34,9 @@ class Ticket:
     alive : bool
         Whether it may fill: exits wait for their entry.
     cancel : str
-        Why its cancellation was asked for: ``strategy``, ``session``, ``wash``; empty if it was not.
+        Why its cancellation was asked for: ``strategy`` or ``wash``; empty if it was not.
     orphan : bool
-        Whether the broker ended this exit although its entry had filled in part.
+        Whether the broker ended this exit although it has something to close.
     """
 
     order_id: int
@@ -97,7 +98,7 @@ class Ticket:
             self.quantity, self.limit = quantity, price
             self.stop, self.terms = stop or self.stop, None
         elif code == _ACTIVATED:
-            self.quantity, self.alive = quantity, True
+            self.quantity, self.alive = self.filled + quantity, True
         elif code == _CANCEL_REJECTED:
             self.cancel = ""
         elif code == _REPLACE_REJECTED:
@@ -141,12 +142,15 @@ class Tickets:
 
     def forget(self, before: int) -> None:
         """Forget what has ended and was submitted before a time (ns UTC): nothing of it is told any more."""
-        old = [t for t in self.by_id.values() if t.ended and t.submitted < before]
+        needed = {number for t in self.by_id.values() if not t.ended for number in (t.parent, t.sibling)}
+        old = [t for t in self.by_id.values() if t.ended and t.submitted < before and t.order_id not in needed]
         gone = frozenset(t.order_id for t in old)
         for ticket in old:
             del self.by_id[ticket.order_id]
         self.by_key = {key: t for key, t in self.by_key.items() if t.order_id not in gone}
         self.by_broker = {key: t for key, t in self.by_broker.items() if t.order_id not in gone}
+        while len(self.executions) > MOST_EXECUTIONS:
+            del self.executions[next(iter(self.executions))]
 
     def state(self) -> dict[str, Any]:
         """Return what a snapshot must hold."""

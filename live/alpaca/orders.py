@@ -74,8 +74,8 @@ def simple(order: Any, per_share: int, symbol: str, coid: str, tif: int | None =
 
 
 def bracket(entry: Any, target: Any, stop: Any, per_share: int, symbol: str, coid: str) -> dict[str, Any]:
-    """Return the body of an entry with its two exits; good till cancelled, since the exits must outlive the day."""
-    body = simple(entry, per_share, symbol, coid, GTC)
+    """Return the body of an entry with its two exits, which share its time in force: that is Alpaca's rule."""
+    body = simple(entry, per_share, symbol, coid)
     return {**body, "order_class": "bracket", **exits(target, stop)}
 
 

@@ -8,6 +8,7 @@
    anew, by replaying or by asking the broker.
 """
 
+import contextlib
 import fcntl
 import json
 import sqlite3
@@ -97,20 +98,14 @@ class Journal:
             raise ConfigError(f"{self.path} is there already; resume that run, or choose another folder")
         self._lock = _locked(folder)
         self._notes: list[tuple[str, tuple[Any, ...]]] = []
-        self._connection = connect(self.path)
         if meta is not None:
-            self._create(meta)
+            _create(self.path, meta)
+        self._connection = connect(self.path)
         check_version(self._connection, self.path)
         row = self._connection.execute(
             "SELECT first + count, chain FROM batches ORDER BY first DESC LIMIT 1"
         ).fetchone()
         self.number, self.chain = (int(row[0]), bytes(row[1])) if row else (0, b"")
-
-    def _create(self, meta: Mapping[str, Any]) -> None:
-        self._connection.executescript(f"BEGIN; {TABLES} COMMIT;")
-        told = {**meta, "version": VERSION, "layout": layout()}
-        rows = [(key, json.dumps(value)) for key, value in told.items()]
-        self._full("INSERT INTO meta VALUES (?, ?)", rows)
 
     def _full(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Commit rows of one table so that they survive power loss, with all that was noted."""
@@ -231,6 +226,19 @@ class Journal:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
         self._lock.close()
+
+
+def _create(path: Path, meta: Mapping[str, Any]) -> None:
+    """Write a new journal under another name and give it its own at the end: there is no half of one."""
+    draft = path.with_suffix(".begun")
+    draft.unlink(missing_ok=True)
+    told = {**meta, "version": VERSION, "layout": layout()}
+    with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+        connection.executescript(f"BEGIN; {TABLES} COMMIT;")
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", [(key, json.dumps(told[key])) for key in told])
+        connection.execute("COMMIT")
+    draft.rename(path)
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:

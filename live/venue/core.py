@@ -145,8 +145,7 @@ class Venue:
         self.desk.release()
 
     def _send(self, group: Events) -> None:
-        place = self.hours.sessions.midnight.searchsorted(int(group["ts_event"][-1]), "left") - 1
-        midnight = int(self.hours.sessions.midnight[max(place, 0)])
+        midnight = self.hours.midnight_before(int(group["ts_event"][-1]))
         wanted = self.market.wanted if self.market.live is not None else {}
         self.market.send(self.bars.play(self.encoder.encode(group, midnight, wanted), self.slice))
         self.flush_updates()

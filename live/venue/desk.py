@@ -10,16 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from lockstep.engine.codes import Reason, Update
-from lockstep.engine.counter import Counter, Report, Terms
+from lockstep.engine.counter import Counter, Report
 from lockstep.engine.events import Events
 from lockstep.engine.money import notional as worth
 
-from . import margin
+from . import making, margin
 from .activities import Activities
 from .hours import Hours
-from .orders import FINAL, TIFS, TYPES, WAITING, Order
+from .orders import FINAL, TIFS, WAITING, Order
 from .recording import Recording
-from .rules import BAD_REQUEST, Exit, Refusal, Request, check_exits, forbidden, not_found, unprocessable
+from .rules import BAD_REQUEST, Refusal, Request, check_exits, forbidden, not_found, unprocessable
 from .wire import identity, money, shares
 
 Tell = Callable[[str, Order, dict[str, Any]], None]
@@ -66,7 +66,8 @@ class Desk:
         self.replacing: dict[int, Order] = {}
         self.waiting_open: list[tuple[int, Order]] = []
         """Orders that came while the market was closed, with the next open, ns UTC."""
-        self.pending_legs: dict[int, tuple[Order, Exit]] = {}
+        self.pending_legs: dict[int, Order] = {}
+        """An OTO's leg by its entry's number at the engine."""
         self.activities = Activities()
         self.executions = 0
         self.cap: int | None = None
@@ -130,66 +131,40 @@ class Desk:
         if request.order_class:
             check_exits(request, request.limit or mark)
         margin.check(self, request, lots, mark)
-        order = self._new(request, lots)
+        order = self._keep(
+            making.entry(
+                request, instrument, self._number, lots, self.now, self.hours.expiry(request.tif),
+                request.intent or margin.intent(self, request),
+            )
+        )  # fmt: skip
         self._add_legs(order, request)
         self._place(order)
         return order
 
-    def _new(self, request: Request, lots: int, **more: Any) -> Order:
-        number = len(self.orders) + 1
-        order = Order(
-            number=number, client_id=request.client_id or identity("client order", number),
-            symbol=self.instruments[request.instrument].symbol, instrument=request.instrument,
-            per_share=self.instruments[request.instrument].lots_per_unit, buys=request.buys, kind=request.kind,
-            tif=request.tif, quantity=lots, limit=request.limit, stop=request.stop, trail=request.trail,
-            notional=request.notional, order_class=request.order_class, extended=request.extended,
-            intent=request.intent or margin.intent(self, request), submitted=self.now,
-            expires_at=self.hours.expiry(request.tif), **more,
-        )  # fmt: skip
-        self._keep(order)
-        return order
-
-    def _keep(self, order: Order) -> None:
+    def _keep(self, order: Order) -> Order:
         self.orders[order.id] = order
         self.by_client[order.client_id] = order
+        return order
 
-    def _leg(self, parent: Order, part: Exit, *, buys: bool) -> Order:
-        kind = "limit" if not part.stop else "stop_limit" if part.limit else "stop"
-        number = len(self.orders) + 1
-        leg = Order(
-            number=number, client_id=identity("client order", number), symbol=parent.symbol,
-            instrument=parent.instrument, per_share=parent.per_share, buys=buys, kind=kind, tif=parent.tif,
-            quantity=parent.quantity, limit=part.limit, stop=part.stop, order_class=parent.order_class,
-            intent="buy_to_close" if buys else "sell_to_close", status="held", submitted=self.now,
-            expires_at=parent.expires_at, parent=parent,
-        )  # fmt: skip
-        self._keep(leg)
-        parent.legs.append(leg)
-        return leg
+    @property
+    def _number(self) -> int:
+        """The number of the next order."""
+        return len(self.orders) + 1
 
     def _add_legs(self, order: Order, request: Request) -> None:
-        target, guard = request.target, request.guard
-        if order.order_class == "oco":
-            if target and target.limit:
-                order.limit = target.limit
-            assert guard is not None
-            self._leg(order, guard, buys=order.buys)
-        elif order.order_class:
-            for part in (target, guard):
-                if part is not None:
-                    self._leg(order, part, buys=not order.buys)
+        for part, buys in making.exits_of(order, request):
+            order.legs.append(self._keep(making.leg(order, self._number, part, buys=buys)))
 
     def _place(self, order: Order) -> None:
         group = [order] if order.order_class == "oto" else [order, *order.legs]
-        first = self.counter.place([terms(each) for each in group])
+        first = self.counter.place([making.terms(each) for each in group])
         if first == 0:
             raise Refusal(500, 50010000, "internal server error occurred: the venue has no room for more open orders")
         for k, each in enumerate(group):
             each.engine = first + k
             self.by_engine[first + k] = each
         if order.order_class == "oto":
-            leg = order.legs[0]
-            self.pending_legs[first] = (leg, Exit(leg.limit, leg.stop))
+            self.pending_legs[first] = order.legs[0]
         self.counter.settle(self.now)
         if first in self.counter.refused:
             self._refuse(order, self.counter.refused[first])
@@ -255,7 +230,10 @@ class Desk:
         if lots <= order.filled:
             raise unprocessable("qty must be > filled_qty")
         margin.check_larger(self, order, lots, changes.get("limit") or order.limit)
-        new = self._successor(order, lots, changes)
+        if changes.get("client_id") and changes["client_id"] in self.by_client:
+            raise unprocessable("client_order_id must be unique", BAD_REQUEST)
+        expires = self.hours.expiry(changes.get("tif") or order.tif)
+        new = making.successor(order, self._number, lots, changes, self.now, expires)
         asked = self.counter.change(
             order.engine, order.sign * lots, new.limit, new.stop, new.trail, int(TIFS[new.tif])
         )  # fmt: skip
@@ -271,21 +249,6 @@ class Desk:
         elif order.open:
             order.status = before
         return new
-
-    def _successor(self, order: Order, lots: int, changes: dict[str, Any]) -> Order:
-        client = changes.get("client_id") or ""
-        if client and client in self.by_client:
-            raise unprocessable("client_order_id must be unique", BAD_REQUEST)
-        number = len(self.orders) + 1
-        tif = changes.get("tif") or order.tif
-        return Order(
-            number=number, client_id=client or identity("client order", number), symbol=order.symbol,
-            instrument=order.instrument, per_share=order.per_share, buys=order.buys, kind=order.kind, tif=tif,
-            quantity=lots, limit=changes.get("limit") or order.limit, stop=changes.get("stop") or order.stop,
-            trail=changes.get("trail") or order.trail, order_class=order.order_class, extended=order.extended,
-            intent=order.intent, submitted=self.now, expires_at=self.hours.expiry(tif), replaces=order,
-            parent=order.parent, filled=order.filled, turnover=order.turnover,
-        )  # fmt: skip
 
     # -- what becomes of it --------------------------------------------------------------------------------------
 
@@ -384,15 +347,15 @@ class Desk:
 
     def _free_leg(self, order: Order) -> None:
         """Send an OTO's leg once its entry has ended: for what has filled, or not at all."""
-        leg, part = self.pending_legs.pop(order.engine, (None, None))
-        if leg is None or part is None or not leg.open:
+        leg = self.pending_legs.pop(order.engine, None)
+        if leg is None or not leg.open:
             return
         if order.filled == 0:
             self._end_leg(leg)
             return
         leg.quantity, leg.status = order.filled, "pending_new"
         # In the midst of the step, as a strategy would: the broker has it before the next event.
-        leg.engine = self.counter.place([terms(leg)])
+        leg.engine = self.counter.place([making.terms(leg)])
         self.by_engine[leg.engine] = leg
 
     def _replaced(self, order: Order, report: Report) -> None:
@@ -425,11 +388,3 @@ class Desk:
         """Bring a trailing stop's level and best price up to date."""
         if order.kind == "trailing_stop" and order.open:
             order.stop, order.high_water = self.counter.resting_price(order.engine)
-
-
-def terms(order: Order) -> Terms:
-    """Return an order as the counter takes it."""
-    return Terms(
-        order.instrument, order.sign * order.quantity, int(TYPES[order.kind]), int(TIFS[order.tif]), order.limit,
-        order.stop, order.trail,
-    )  # fmt: skip

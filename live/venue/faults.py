@@ -47,7 +47,7 @@ class When(BaseModel):
     path: str | None = None
     symbol: str | None = None
     event: str | None = None
-    nth: int = Field(1, ge=1)
+    nth: int = Field(default=1, ge=1)
 
 
 class Fault(BaseModel):
@@ -56,8 +56,8 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid")
     fault: Literal[KINDS]  # type: ignore[valid-type]
     when: When = When()
-    times: int = Field(1, ge=1)
-    seconds: float = Field(0.0, ge=0)
+    times: int = Field(default=1, ge=1)
+    seconds: float = Field(default=0.0, ge=0)
     status: int | None = None
     body: str | None = None
     content_type: str = "text/html"
@@ -69,10 +69,10 @@ class Fault(BaseModel):
     symbol: str | None = None
     quantity: float | None = None
     price: float | None = None
-    fraction: float = Field(0.5, gt=0, lt=1)
+    fraction: float = Field(default=0.5, gt=0, lt=1)
     buying_power: float | None = None
-    count: int = Field(1, ge=1)
-    slices: int = Field(1, ge=1)
+    count: int = Field(default=1, ge=1)
+    slices: int = Field(default=1, ge=1)
     minutes: float = 30.0
     data: Any = None
     close: bool = False

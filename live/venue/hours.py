@@ -65,10 +65,10 @@ class Hours:
         opens = self.sessions.open
         return int(opens[min(int(np.searchsorted(opens, self.now, "right")), len(opens) - 1)])
 
-    def previous_close(self) -> int:
-        """Return when the last session closed, ns UTC; a day ago where there is none."""
-        place = int(np.searchsorted(self.sessions.close, self.now, "right")) - 1
-        return int(self.sessions.close[place]) if place >= 0 else self.now - DAY
+    def midnight_before(self, ts: int) -> int:
+        """Return 00:00 exchange time of the session that was on at `ts` or last before it, ns UTC."""
+        midnight = self.sessions.midnight
+        return int(midnight[max(int(np.searchsorted(midnight, ts, "left")) - 1, 0)])
 
     def clock(self) -> dict[str, Any]:
         """Return what /v2/clock says."""

@@ -306,7 +306,7 @@ def check_exits(request: Request, base: int) -> None:
             sign = ">" if sells else "<"
             raise unprocessable(f"take_profit.limit_price must be {sign} stop_loss.stop_price")
         return
-    more = {"base_price": money(base)}
+    more: dict[str, Any] = {"base_price": money(base)}
     if request.buys:
         if target and target < base + _PENNY:
             raise unprocessable("take_profit.limit_price must be >= base_price + 0.01", **more)

@@ -141,6 +141,6 @@ def make_server(venue: Venue, pace: Pace) -> uvicorn.Server:
     config = uvicorn.Config(
         make_app(venue, pace), http=_Http, ws=_Socket, log_level="warning", access_log=False,
         ws_per_message_deflate=False, ws_ping_interval=None, timeout_keep_alive=3600, lifespan="on",
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=2, h11_max_incomplete_event_size=2**20,  # thousands of symbols in a query
     )  # fmt: skip
     return uvicorn.Server(config)

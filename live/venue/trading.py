@@ -10,12 +10,12 @@ from starlette.routing import Route
 
 from lockstep.engine.instruments import MICROS, Instrument
 
-from . import actions, margin
+from . import actions, shown
 from .activities import MOST
 from .core import Venue
 from .orders import TIFS, Order
 from .rules import BAD_REQUEST, Refusal, lots_of, not_found, number, on_grid, parse, unprocessable
-from .wire import average, identity, iso, money, nanoseconds, shares
+from .wire import nanoseconds, shares
 
 MOST_ORDERS, DEFAULT_ORDERS = 500, 50
 
@@ -106,45 +106,7 @@ class Trading:
 
     async def account(self, request: Request) -> Response:
         """Answer with cash, equity and buying power."""
-        header, positions = self.desk.header, self.desk.counter.world.positions
-        values = positions["value"]
-        long, short = int(values[values > 0].sum()), int(values[values < 0].sum())
-        power = money(margin.buying_power(self.desk))
-        return JSONResponse(
-            {
-                "id": identity("account", 1),
-                "account_number": "PALOCAL00001",
-                "status": "ACTIVE",
-                "crypto_status": "INACTIVE",
-                "currency": "USD",
-                "cash": money(header.cash),
-                "equity": money(header.equity),
-                "last_equity": money(header.session_equity),
-                "portfolio_value": money(header.equity),
-                "buying_power": power,
-                "regt_buying_power": power,
-                "daytrading_buying_power": power,
-                "non_marginable_buying_power": money(max(int(header.cash), 0)),
-                "effective_buying_power": power,
-                "long_market_value": money(long),
-                "short_market_value": money(short),
-                "position_market_value": money(long - short),
-                "initial_margin": money((long - short) // 2),
-                "maintenance_margin": money((long - short) // 4),
-                "last_maintenance_margin": "0",
-                "multiplier": str(self.desk.multiplier),
-                "sma": "0",
-                "accrued_fees": "0",
-                "pending_transfer_in": "0",
-                "shorting_enabled": int(header.equity) >= margin.SHORT_EQUITY,
-                "trading_blocked": False,
-                "transfers_blocked": False,
-                "account_blocked": False,
-                "trade_suspended_by_user": False,
-                "created_at": iso(self.venue.recording.starts),
-                "balance_asof": iso(self.venue.now)[:10],
-            }
-        )
+        return JSONResponse(shown.account(self.venue))
 
     async def configurations(self, request: Request) -> Response:
         """Answer with what may be done."""
@@ -188,15 +150,15 @@ class Trading:
     async def submit(self, request: Request) -> Response:
         """Take an order."""
         order = self.desk.submit(parse(await read_json(request), self.desk.find))
-        shown = self._json(order, nested=True)
+        told = self._json(order, nested=True)
         # The broker has it, but says so on the stream alone.
-        if shown["status"] in ("new", "accepted"):
-            shown["status"] = "pending_new"
+        if told["status"] in ("new", "accepted"):
+            told["status"] = "pending_new"
         fault = self.venue.script.take(("partial",), symbol=order.symbol)
         if fault is not None:
             quantity = fault.quantity or float(int(order.remaining * fault.fraction)) / order.per_share
             actions.fill_now(self.venue, order, quantity)
-        return JSONResponse(shown)
+        return JSONResponse(told)
 
     async def orders(self, request: Request) -> Response:
         """Answer with orders, by status, time, symbol and side."""
@@ -243,10 +205,10 @@ class Trading:
         if fault is not None and order.open:
             actions.fill_now(self.venue, order, fault.quantity)
         new = self.desk.replace(order, self._changes(body, self.venue.recording.instruments[order.instrument]))
-        shown = self._json(new)
-        if shown["status"] == "new":
-            shown["status"] = "pending_new"
-        return JSONResponse(shown)
+        told = self._json(new)
+        if told["status"] == "new":
+            told["status"] = "pending_new"
+        return JSONResponse(told)
 
     def _changes(self, body: dict[str, Any], instrument: Instrument) -> dict[str, Any]:
         changes: dict[str, Any] = {"client_id": str(body.get("client_order_id") or "")}
@@ -294,30 +256,6 @@ class Trading:
 
     # -- positions -----------------------------------------------------------------------------------------------
 
-    def _position(self, place: int) -> dict[str, Any]:
-        instrument, row = self.venue.recording.instruments[place], self.desk.position(place)
-        lots, value, basis = int(row["quantity"]), int(row["value"]), int(row["basis"])
-        per_share, gain = instrument.lots_per_unit, value - basis
-        reserved = min(margin.held_for_orders(self.desk, place, buys=lots < 0), abs(lots))
-        free = abs(lots) - reserved
-        ratio = f"{gain / abs(basis):.9f}" if basis else "0"
-        return {
-            "asset_id": identity("asset", instrument.symbol),
-            "symbol": instrument.symbol,
-            "exchange": "NASDAQ",
-            "asset_class": "us_equity",
-            "asset_marginable": True,
-            "avg_entry_price": average(abs(basis), abs(lots), per_share),
-            "qty": shares(lots, per_share),
-            "qty_available": shares(free if lots > 0 else -free, per_share),
-            "side": "long" if lots > 0 else "short",
-            "market_value": money(value),
-            "cost_basis": money(basis),
-            "unrealized_pl": money(gain),
-            "unrealized_plpc": ratio,
-            "current_price": money(int(row["mark"])),
-        }
-
     def _held(self, symbol: str) -> int:
         found = self.desk.find(symbol)
         if found is None:
@@ -331,11 +269,11 @@ class Trading:
 
     async def positions(self, request: Request) -> Response:
         """Answer with all positions."""
-        return JSONResponse([self._position(place) for place in self._places()])
+        return JSONResponse([shown.position(self.venue, place) for place in self._places()])
 
     async def position(self, request: Request) -> Response:
         """Answer with one position."""
-        return JSONResponse(self._position(self._held(request.path_params["symbol"])))
+        return JSONResponse(shown.position(self.venue, self._held(request.path_params["symbol"])))
 
     async def close(self, request: Request) -> Response:
         """Close a position, or a part of it, at the market."""
@@ -373,34 +311,10 @@ class Trading:
 
     # -- assets and time -----------------------------------------------------------------------------------------
 
-    def _asset(self, place: int) -> dict[str, Any]:
-        instrument = self.venue.recording.instruments[place]
-        proxy = self.venue.recording.proxies.get(instrument.symbol)
-        active, whole = bool(self.desk.position(place)["active"]), instrument.lots_per_unit == 1
-        return {
-            "id": identity("asset", instrument.symbol),
-            "class": "us_equity",
-            "exchange": "NASDAQ",
-            "symbol": instrument.symbol,
-            "name": f"{instrument.symbol}, played by {proxy}" if proxy else instrument.symbol,
-            "status": "active" if active else "inactive",
-            "tradable": active,
-            "marginable": True,
-            "maintenance_margin_requirement": 30,
-            "shortable": instrument.shortable,
-            "easy_to_borrow": instrument.shortable,
-            "borrow_status": "easy_to_borrow" if instrument.shortable else "not_shortable",
-            "fractionable": not whole,
-            "min_order_size": None if whole else 1 / instrument.lots_per_unit,
-            "min_trade_increment": None if whole else 1 / instrument.lots_per_unit,
-            "price_increment": min(instrument.tick, 10_000) / MICROS,
-            "attributes": [f"lockstep_proxy:{proxy}"] if proxy else [],
-        }
-
     async def assets(self, request: Request) -> Response:
         """Answer with all assets."""
         status = request.query_params.get("status")
-        listed = [self._asset(place) for place in range(len(self.venue.recording.instruments))]
+        listed = [shown.asset(self.venue, place) for place in range(len(self.venue.recording.instruments))]
         return JSONResponse([each for each in listed if status in (None, "all", each["status"])])
 
     async def asset(self, request: Request) -> Response:
@@ -409,7 +323,7 @@ class Trading:
         found = self.desk.find(symbol)
         if found is None:
             raise not_found(f"asset not found for {symbol}")
-        return JSONResponse(self._asset(found[0]))
+        return JSONResponse(shown.asset(self.venue, found[0]))
 
     async def clock(self, request: Request) -> Response:
         """Answer with the venue's time."""

@@ -60,6 +60,14 @@ def test_pages_put_together_are_the_whole(venue):
         rig.data.get("/stocks/bars", {**query, "page_token": "nonsense"})
 
 
+def test_thousands_of_symbols_in_one_question(venue):
+    rig = venue(streams=False)
+    rig.go(5, wait=False)
+    names = ",".join(["AAA", *(f"S{number:05d}" for number in range(9_000))])
+    query = {"symbols": names, "timeframe": "1Min", "start": "2020-03-02T00:00:00Z"}
+    assert list(rig.data.get("/stocks/bars", query)["bars"]) == ["AAA"]
+
+
 def test_start_and_end_are_inclusive_and_order_can_be_turned(venue):
     rig = venue(streams=False)
     rig.go(50, wait=False)

@@ -23,7 +23,13 @@ def test_nothing_changed_is_no_news():
 def test_the_beginning_tells_phase_and_warnings():
     found = told(None, make.status(1))
     assert found[0] == ("phase", "the session is trading (local venue)", Severity.INFO)
-    assert [kind for kind, _, _ in found[1:]] == ["warning: The recorded market holds a hindsight selection of stocks."]
+    assert [kind for kind, _, _ in found[1:]] == [
+        "data of PDFS",
+        "warning: The recorded market holds a hindsight selection of stocks.",
+    ]
+    assert found[1][1] == "PDFS is fed by AAPL: these are not its prices"
+    assert told(make.status(1), make.status(2, proxies={"PDFS": "MSFT"}))[0][1].startswith("PDFS is fed by MSFT")
+    assert told(make.status(1), make.status(2, synthetic=("X", "Y")))[0][1] == "generated prices: X, Y"
 
 
 @pytest.mark.parametrize(
