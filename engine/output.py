@@ -9,6 +9,8 @@ from . import records as r
 from .arena import address
 from .world import World
 
+_PLACES: Any = r.OUTPUT.fields
+
 
 class Output:
     """Buffers for a world's logs.
@@ -23,10 +25,18 @@ class Output:
         Whether equity is logged at every slice; otherwise at the end of each session.
     quiet : bool
         Whether nothing but counts and digests is wanted.
+    marks : bool
+        Whether every session's mark of every instrument is logged, as reports need it.
     """
 
     def __init__(
-        self, world: World, rows: int = 65_536, *, equity_every_slice: bool = True, quiet: bool = False
+        self,
+        world: World,
+        rows: int = 65_536,
+        *,
+        equity_every_slice: bool = True,
+        quiet: bool = False,
+        marks: bool = True,
     ) -> None:
         n, slots = len(world.instruments), world.slots
         # One event may end every open order, refuse as many proposals and mark every instrument.
@@ -39,9 +49,12 @@ class Output:
             self.buffers[name] = buffer
             self.header[f"{name}_at"] = address(buffer)
             self.header[f"{name}_room"] = -1 if quiet else rows
+        if not marks:
+            self.header.marks_room = -1
         self.header.equity_every_slice = equity_every_slice and not quiet
         self.header.broker = address(world.broker_block)
         self.words = memoryview(self._keep.data).cast("B").cast("q")
+        self._counts = [_PLACES[f"{name}_n"][1] // 8 for name in r.LOGS]
         self.at = int(self.header.__array_interface__["data"][0])
 
     def take(self) -> dict[str, NDArray[Any]]:
@@ -56,6 +69,6 @@ class Output:
 
     def clear(self) -> None:
         """Empty the logs without looking at them."""
-        for name in r.LOGS:
-            self.header[f"{name}_n"] = 0
-        self.header.full = 0
+        for place in self._counts:
+            self.words[place] = 0
+        self.words[0] = 0

@@ -59,9 +59,9 @@ class Row:
 
 
 def run_world(events: Events, n: int, cash: float) -> tuple[float, int]:
-    """Run one world from records in memory, its equity marks logged at every slice."""
+    """Run one world from records in memory; decisions, orders, fills and every slice's equity are logged."""
     world = World(instruments(n), [Sleeve(kernel_cross.STRATEGY, PARAMETERS)], settings(cash))
-    output = Output(world, rows=8_192)
+    output = Output(world, rows=8_192, marks=False)
     done = 0
     while done < len(events):
         done = world.drive(events, done, len(events), output)
