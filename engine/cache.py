@@ -94,6 +94,10 @@ class Serializer(CompileResultCacheImpl):
         self._filename_base = function.__qualname__
         self._locator = self
 
+    def reduce(self, cres: Any) -> Any:
+        """Return what is kept of a compiled function: not the listing of its types, which takes long to write."""
+        return cres._replace(type_annotation="")._reduce()
+
 
 class KernelCache(_Cache):
     """The cache of one kernel or callback, in the place of numba's own.

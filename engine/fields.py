@@ -15,13 +15,15 @@ import operator
 from typing import Any
 
 from llvmlite import ir
+from numba import extending
 from numba.core import cgutils, types
-from numba.core.datamodel import models, register_default
-from numba.extending import lower_builtin, lower_getattr_generic, lower_setattr_generic
-from numba.np.arrayobj import make_array, record_getattr, record_setattr
+from numba.core.datamodel import models
+from numba.np import arrayobj
 
 _helpers: Any = cgutils
 _models: Any = models
+_lower: Any = extending
+_arrays: Any = arrayobj
 _WORD = ir.IntType(64)
 
 
@@ -33,6 +35,10 @@ class FlatRecord(types.Record):
         layout = [(name, str(field.type), field.offset) for name, field in self.fields.items()]
         self._layout = hashlib.sha256(f"{layout} {size}".encode()).hexdigest()[:16]
         self._shared = _overlapping(self.fields)
+
+    def __repr__(self) -> str:
+        """Return a name for the layout; numba's own lists all fields, and is written thousands of times."""
+        return f"FlatRecord({self._layout})"
 
     def can_convert_to(self, typingctx: Any, other: Any) -> None:
         """Refuse every conversion."""
@@ -52,7 +58,7 @@ class FlatArray(types.NestedArray):
 
 
 _models.register_default(FlatRecord)(_models.RecordModel)
-register_default(FlatArray)(_models.NestedArrayModel)
+_models.register_default(FlatArray)(_models.NestedArrayModel)
 
 
 def _overlapping(fields: Any) -> frozenset[str]:
@@ -84,22 +90,22 @@ def _place(context: Any, builder: Any, record: Any, pointer: Any, name: str) -> 
     return _helpers.get_record_member(builder, pointer, record.offset(name), context.get_data_type(record.typeof(name)))
 
 
-@lower_getattr_generic(FlatRecord)  # type: ignore[untyped-decorator]
+@_lower.lower_getattr_generic(FlatRecord)  # type: ignore[untyped-decorator]
 def _read_field(context: Any, builder: Any, record: Any, pointer: Any, name: str) -> Any:
     kind = record.typeof(name)
     if not isinstance(kind, types.Number):
-        return record_getattr(context, builder, record, pointer, name)
+        return _arrays.record_getattr(context, builder, record, pointer, name)
     value = builder.load(_place(context, builder, record, pointer, name), align=None if record.aligned else 1)
     mark(builder, value, record.tag(name))
     return context.data_model_manager[kind].from_data(builder, value)
 
 
-@lower_setattr_generic(FlatRecord)  # type: ignore[untyped-decorator]
+@_lower.lower_setattr_generic(FlatRecord)  # type: ignore[untyped-decorator]
 def _write_field(context: Any, builder: Any, signature: Any, args: Any, name: str) -> Any:
     record, given = signature.args
     kind = record.typeof(name)
     if not isinstance(kind, types.Number):
-        return record_setattr(context, builder, signature, args, name)
+        return _arrays.record_setattr(context, builder, signature, args, name)
     value = context.data_model_manager[kind].as_data(builder, context.cast(builder, args[1], given, kind))
     place = _place(context, builder, record, args[0], name)
     mark(builder, builder.store(value, place, align=None if record.aligned else 1), record.tag(name))
@@ -112,10 +118,10 @@ def _element(context: Any, builder: Any, kind: Any, array: Any, index_type: Any,
     if index_type.signed:
         below = builder.icmp_signed("<", place, _WORD(0))
         place = builder.select(below, builder.add(place, _WORD(kind.shape[0])), place)
-    return builder.gep(make_array(kind)(context, builder, array).data, [place])
+    return builder.gep(_arrays.make_array(kind)(context, builder, array).data, [place])
 
 
-@lower_builtin(operator.getitem, FlatArray, types.Integer)
+@_lower.lower_builtin(operator.getitem, FlatArray, types.Integer)  # type: ignore[untyped-decorator]
 def _read_element(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     kind, index_type = signature.args
     value = builder.load(_element(context, builder, kind, args[0], index_type, args[1]))
@@ -123,7 +129,7 @@ def _read_element(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return context.data_model_manager[kind.dtype].from_data(builder, value)
 
 
-@lower_builtin(operator.setitem, FlatArray, types.Integer, types.Any)
+@_lower.lower_builtin(operator.setitem, FlatArray, types.Integer, types.Any)  # type: ignore[untyped-decorator]
 def _write_element(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     kind, index_type, given = signature.args
     value = context.cast(builder, args[2], given, kind.dtype)

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import llvmlite.binding as llvm
-from numba.core import compiler
+from numba.core import compiler, environment
 from numba.core.codegen import JITCodeLibrary
-from numba.core.environment import lookup_environment
 
 from lockstep.engine.cache import Serializer
 
 KIND = "link only"
 _compiler: Any = compiler
 _JITCodeLibrary: Any = JITCodeLibrary
+_lookup_environment: Any = environment.lookup_environment
 _ENVIRONMENT = "_ZN08NumbaEnv"
 
 
@@ -75,6 +75,6 @@ class LinkOnlySerializer(Serializer):
 def set_environments(library: Any) -> None:
     """Point the code of an entry at the environments of the kernels that were linked into it."""
     for variable in library._final_module.global_variables:
-        environment = lookup_environment(variable.name) if variable.name.startswith(_ENVIRONMENT) else None
-        if environment is not None:
-            library.codegen.set_env(variable.name, environment)
+        found = _lookup_environment(variable.name) if variable.name.startswith(_ENVIRONMENT) else None
+        if found is not None:
+            library.codegen.set_env(variable.name, found)

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .arena import INTERPRETED, at, prefetch, register
+from .arena import INTERPRETED, at, nearest, prefetch, register
 from .broker.desk import observe
 from .compile import callback, kernel
 from .digest import absorb_mark
 from .events import BAR, CLOSE, EVENT, SLICE_AFTER
 from .ledger import gross_value
 from .logs import log_equity
-from .money import SMALL_PRICE, SMALL_QUANTITY, nearest
+from .money import SMALL_PRICE, SMALL_QUANTITY
 from .step import BEGIN, NET, SETTLE, adjusted, apply_market
 from .tables import broker_at, event_at, output_at, position, sleeve_of, world_at
 
