@@ -58,12 +58,18 @@ class Options:
         For futures of another length, see `journal.differences`.
     seed : int
         Of cuts and futures.
+    again : tuple of (str, int, int) or None
+        One comparison instead of the search: future, cut (ns UTC), seed of the future.
+    at : tuple of int
+        The cuts, ns UTC, instead of chosen ones.
     """
 
     seconds: float = 300.0
     cuts: int = cutting.MOST
     tolerance: float = 0.0
     seed: int = 0
+    again: tuple[str, int, int] | None = None
+    at: tuple[int, ...] = ()
 
 
 @dataclass
@@ -109,7 +115,7 @@ class Check:
         history = self._history(found["datasets"])
         history, base = self._baseline(history)
         verdict.decisions = base.count(self._deciding)
-        chosen = cutting.choose(history, base, self.options.seed, self.options.cuts)
+        chosen = list(self.options.at) or cutting.choose(history, base, self.options.seed, self.options.cuts)
         verdict.cuts = len(chosen)
         self.progress("again, unperturbed", 2, 2 + 3 * len(chosen))
         again = self.workshop.run(self.spec, history, chosen, zygote=1)
@@ -163,13 +169,13 @@ class Check:
 
     def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> None:
         alive, failed = False, []
-        planned = list(_plan(chosen))
-        for number, (future, cut) in enumerate(planned):
+        planned = _plan(chosen, self.options)
+        for number, (future, cut, seed) in enumerate(planned):
             if self.left < 0:
                 verdict.notes.append(f"the budget ended after {number} of {len(planned)} comparisons")
                 break
             self.progress(future, number + 2, len(planned) + 2)
-            other = FUTURES[future](history, cut, self.options.seed + number)
+            other = FUTURES[future](history, cut, seed)
             try:
                 journal = self.workshop.run(self.spec, other, chosen, zygote=number % 2)
             except TargetError as error:
@@ -178,6 +184,7 @@ class Check:
             tolerance = 0.0 if future in SAME_LENGTH else self.options.tolerance
             found = differences(base, journal, cut, tolerance)
             if found:
+                verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
                 self._leak(verdict, history, base, other, future, cut, found, chosen)
                 return
             alive = alive or (future != "truncate" and differ_after(base, journal, cut, self._deciding))
@@ -221,8 +228,15 @@ class Check:
             verdict.verdict, verdict.reason = "clean", "nothing done by a cut depends on what came after it"
 
 
-def _plan(chosen: list[int]) -> Iterator[tuple[str, int]]:
-    """Yield comparisons, the most telling first: every cut once with each of the best two futures, then the others."""
+def _plan(chosen: list[int], options: Options) -> list[tuple[str, int, int]]:
+    """Return comparisons (future, cut, seed), the most telling first, or the one that is asked for."""
+    if options.again:
+        return [options.again]
+    return [(future, cut, options.seed + number) for number, (future, cut) in enumerate(_comparisons(chosen))]
+
+
+def _comparisons(chosen: list[int]) -> Iterator[tuple[str, int]]:
+    """Yield every cut once with each of the best two futures, then the others."""
     for cut in chosen:
         yield "cocktail", cut
         yield "truncate", cut

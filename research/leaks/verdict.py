@@ -33,6 +33,10 @@ class Verdict:
         When the first record that differs was made, ns UTC.
     cut : int
         Everything known by then was the same in both runs, ns UTC.
+    future, future_seed : str, int
+        What came after the cut in the other run, see `futures`.
+    cuts_at : list of int
+        All cuts at which state was recorded, ns UTC.
     symbol : str
         Its instrument.
     fields : list of str
@@ -68,6 +72,9 @@ class Verdict:
     track: str = ""
     ts: int = 0
     cut: int = 0
+    future: str = ""
+    future_seed: int = 0
+    cuts_at: list[int] = field(default_factory=list)
     symbol: str = ""
     fields: list[str] = field(default_factory=list)
     left: dict[str, Any] | None = None
