@@ -35,8 +35,13 @@ def main() -> None:
 
 
 def _load() -> None:
-    """Import what every run needs."""
+    """Import what every run needs, and load the engine's compiled code."""
+    import pandas as pd  # noqa: F401
+
     from . import child  # noqa: F401
+    from .warm import warm_up
+
+    warm_up()
 
 
 def _serve(job: dict[str, Any]) -> dict[str, Any]:
