@@ -52,7 +52,9 @@ class Verdict:
     reads : list of str
         What it looks at, ``symbol.column``.
     source : list of str
-        Places in the source: where data was opened, and what the pre-check found.
+        Places in the source where data was opened.
+    advice : list of str
+        What the pre-check of the source found, ``file:line: pattern: advice``; it never makes a verdict.
     reproducer, command : str
         A file that shows the leak, and the command that runs it.
     runs, cuts, decisions : int
@@ -85,6 +87,7 @@ class Verdict:
     peek_bound: str = ""
     reads: list[str] = field(default_factory=list)
     source: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
     reproducer: str = ""
     command: str = ""
     runs: int = 0
