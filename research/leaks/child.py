@@ -2,7 +2,9 @@
 
 import os
 import sys
+import tempfile
 import traceback
+from pathlib import Path
 from typing import Any
 
 from lockstep.data.catalog import VARIABLE
@@ -28,7 +30,10 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     os.chdir(job["folder"])
     sys.path[:0] = [job["folder"], *job.get("paths", ())]
     spec = Spec(**job["spec"])
-    observer = Observer(job.get("cuts", ()), job["catalog"], job["real"])
+    temporary = Path(job["result"]).parent / "tmp"
+    temporary.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = os.environ["XDG_CACHE_HOME"] = tempfile.tempdir = str(temporary)
+    observer = Observer(job.get("cuts", ()), job["catalog"], job["real"], job["folder"], job["project"])
     try:
         if job["do"] == "look":
             return {"found": look_at(spec)}

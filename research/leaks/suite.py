@@ -21,7 +21,8 @@ from lockstep.data.synthetic.market import SyntheticMarket
 from lockstep.engine.errors import LockstepError
 
 from . import cuts as cutting
-from .futures import FUTURES, SAME_LENGTH
+from .files import find_files
+from .futures import CACHE, SAME_LENGTH, future_of
 from .history import History, load_table
 from .journal import AT_CUTS, Difference, Journal, differ_after, differences
 from .localise import localise
@@ -39,7 +40,12 @@ PROPERTIES = {
     "truncate": "truncation",
     "extend": "extension",
     "thin": "prefix invariance, rows missing",
+    CACHE: "cache transparency",
 }
+MOST_CACHES = 4
+"""Cuts at which caches are looked at, where a run leaves files behind."""
+MOST_SEEDS = 3
+"""Futures of the same length that are tried where one of another length has shown a leak."""
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, runs done and runs planned."""
 
@@ -81,6 +87,7 @@ class Check:
     workshop: Workshop
     progress: Progress = lambda what, done, planned: None
     began: float = field(default_factory=time.perf_counter)
+    caches: bool = False
 
     def verdict(self) -> Verdict:
         """Check the target; whatever it does, a verdict comes back."""
@@ -94,6 +101,8 @@ class Check:
         except LockstepError as error:
             verdict.verdict, verdict.reason = "error", str(error)
         verdict.runs = self.workshop.runs
+        if self.workshop.box is not None:
+            verdict.notes += self.workshop.box.notes
         verdict.seconds = round(time.perf_counter() - self.began, 3)
         return verdict
 
@@ -164,31 +173,68 @@ class Check:
             for name in sorted(set(missing)):
                 history = self._with(history, name)
         self.workshop.preload = journal.modules
+        box = self.workshop.box
+        assert box is not None
+        self.caches = bool(box.outside or box.written())
+        times, first = history.times, next(iter(history.tables.values()))
+        files = find_files(box.sources or {}, first.sessions, int(times[0]), int(times[-1]))
+        history = replace(history, files=files)
         self.workshop.seconds = max(self.options.seconds / 2, 5.0)
         return history, journal
 
     def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> None:
         alive, failed = False, []
-        planned = _plan(chosen, self.options)
+        planned = _plan(chosen, self.options, caches=self.caches)
         for number, (future, cut, seed) in enumerate(planned):
             if self.left < 0:
                 verdict.notes.append(f"the budget ended after {number} of {len(planned)} comparisons")
                 break
             self.progress(future, number + 2, len(planned) + 2)
-            other = FUTURES[future](history, cut, seed)
+            other = future_of(history, future, cut, seed)
             try:
-                journal = self.workshop.run(self.spec, other, chosen, zygote=number % 2)
+                journal = self.another(future, history, other, chosen, zygote=number % 2)
             except TargetError as error:
                 failed.append(f"{future} at {cut}: {error}")
                 continue
             tolerance = 0.0 if future in SAME_LENGTH else self.options.tolerance
             found = differences(base, journal, cut, tolerance)
             if found:
+                if future == "truncate" and not self.options.again:
+                    future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
                 verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
                 self._leak(verdict, history, base, other, future, cut, found, chosen)
                 return
             alive = alive or (future != "truncate" and differ_after(base, journal, cut, self._deciding))
         self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
+
+    def _same_length(
+        self,
+        history: History,
+        base: Journal,
+        cut: int,
+        seed: int,
+        chosen: list[int],
+        found: list[Difference],
+        truncated: History,
+    ) -> tuple[str, int, History, list[Difference]]:
+        """Return a future of the same length that shows a truncation leak too, which tells how far it looks."""
+        for other_seed in range(seed + 1000, seed + 1000 + MOST_SEEDS):
+            other = future_of(history, "cocktail", cut, other_seed)
+            try:
+                journal = self.workshop.run(self.spec, other, chosen)
+            except TargetError:
+                continue
+            shown = differences(base, journal, cut)
+            if shown:
+                return "cocktail", other_seed, other, shown
+        return "truncate", seed, truncated, found
+
+    def another(self, future: str, history: History, other: History, cuts: list[int], zygote: int = 0) -> Journal:
+        """Run over another future, or, where caches are looked at, over this one after the other."""
+        journal = self.workshop.run(self.spec, other, cuts, zygote=zygote)
+        if future == CACHE:
+            journal = self.workshop.run(self.spec, history, cuts, zygote=zygote, warm=True)
+        return journal
 
     def _leak(
         self,
@@ -228,18 +274,22 @@ class Check:
             verdict.verdict, verdict.reason = "clean", "nothing done by a cut depends on what came after it"
 
 
-def _plan(chosen: list[int], options: Options) -> list[tuple[str, int, int]]:
+def _plan(chosen: list[int], options: Options, *, caches: bool) -> list[tuple[str, int, int]]:
     """Return comparisons (future, cut, seed), the most telling first, or the one that is asked for."""
     if options.again:
         return [options.again]
-    return [(future, cut, options.seed + number) for number, (future, cut) in enumerate(_comparisons(chosen))]
+    return [
+        (future, cut, options.seed + number) for number, (future, cut) in enumerate(_comparisons(chosen, caches=caches))
+    ]
 
 
-def _comparisons(chosen: list[int]) -> Iterator[tuple[str, int]]:
+def _comparisons(chosen: list[int], *, caches: bool) -> Iterator[tuple[str, int]]:
     """Yield every cut once with each of the best two futures, then the others."""
-    for cut in chosen:
+    for number, cut in enumerate(chosen):
         yield "cocktail", cut
         yield "truncate", cut
+        if caches and number < MOST_CACHES:
+            yield CACHE, cut
     for cut in chosen[:2]:
         yield "extend", cut
         yield "thin", cut
@@ -258,12 +308,14 @@ def _nondeterministic(verdict: Verdict, first: Difference) -> None:
 
 def sentence(verdict: Verdict) -> str:
     """Return a leak in one sentence."""
-    how_far = {
+    how_far: str = {
         "exact": f"looks {verdict.peek_events} ahead",
         "at least": f"looks at least {verdict.peek_events} ahead",
         "to the end": "looks as far as the data goes",
         "length": "knows how long the data is, or that they end",
     }.get(verdict.peek_bound, "looks ahead")
+    if verdict.future == CACHE:
+        how_far = "finds in its caches what another future left there"
     what = f" at {', '.join(verdict.reads[:4])}" if verdict.reads else ""
     return f"{verdict.stage} ({verdict.track.split(': ')[-1]}) {how_far}{what}: {verdict.failed} fails"
 

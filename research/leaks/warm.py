@@ -8,7 +8,7 @@ import numpy as np
 
 from lockstep.engine import events as e
 from lockstep.engine.instruments import Instrument
-from lockstep.engine.python_strategy import Strategy
+from lockstep.engine.python_strategy import Bar, Strategy
 from lockstep.engine.runner import Runner
 from lockstep.engine.world import Sleeve, World
 from lockstep.strategies.sma_cross import STRATEGY
@@ -21,7 +21,7 @@ class _Toggle(Strategy):
 
     name = "toggle"
 
-    def on_bar(self, bar):  # type: ignore[no-untyped-def]
+    def on_bar(self, bar: Bar) -> None:
         """Go in, or out."""
         self.target(bar.symbol, 0 if self.position(bar.symbol) else 10)
 
