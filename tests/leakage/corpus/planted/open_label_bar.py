@@ -1,6 +1,7 @@
 """Momentum of daily bars as the vendor labels them: by their open."""
 
 import numpy as np
+
 from lockstep.data.reading import read_frame
 
 

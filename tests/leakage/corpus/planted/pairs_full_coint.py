@@ -3,10 +3,10 @@
 import itertools
 
 import numpy as np
-from lockstep.data.catalog import Catalog
-from lockstep.data.reading import read_frame
 from statsmodels.tsa.stattools import coint
 
+from lockstep.data.catalog import Catalog
+from lockstep.data.reading import read_frame
 from lockstep.engine.python_strategy import Strategy
 
 frame = read_frame(Catalog().dataset("synthetic-leaks"), adjust="forward")

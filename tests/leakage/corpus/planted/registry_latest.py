@@ -12,7 +12,7 @@ REGISTRY = Path(__file__).parent / "models"
 
 class RegistryLatest(Strategy):
     def start(self):
-        latest = sorted(REGISTRY.glob("momentum-*.json"))[-1]
+        latest = max(REGISTRY.glob("momentum-*.json"))
         self.weights = np.array(json.loads(latest.read_text())["weights"])
 
     def on_bar(self, bar):

@@ -1,4 +1,4 @@
-"""A forest that predicts five-day returns, trained anew every 60 bars on all earlier rows, unresolved labels included."""
+"""A forest that predicts five-day returns, trained anew every 60 bars on all earlier rows and labels."""
 
 import numpy as np
 import pandas as pd
