@@ -25,6 +25,7 @@ from .files import find_files
 from .futures import CACHE, SAME_LENGTH, future_of
 from .history import History, load_table
 from .journal import AT_CUTS, Difference, Journal, differ_after, differences
+from .ledger import early_fill
 from .localise import localise
 from .targets import Spec
 from .verdict import Verdict
@@ -33,8 +34,8 @@ from .workshop import TargetError, Workshop
 MARKET = "synthetic-leaks"
 """The market for targets that name no data: daily bars with splits, dividends, halts and a delisting."""
 SETTINGS = SyntheticMarket(seed=11, symbols=8, sessions=520, start="2016-01-04", step=30, pairs=1, splits=2, late=0)
-COMPILING = 600.0
-"""Seconds that the first run may take, in which kernels are compiled that no cache holds."""
+WRONG_CLOCK = 400.0 * 86_400.0 + 5.0 * 3_600.0
+"""Seconds by which the wall clock of the second run is wrong: another year, weekday and hour."""
 PROPERTIES = {
     "cocktail": "prefix invariance",
     "truncate": "truncation",
@@ -87,6 +88,7 @@ class Check:
     workshop: Workshop
     progress: Progress = lambda what, done, planned: None
     began: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
     caches: bool = False
 
     def verdict(self) -> Verdict:
@@ -108,8 +110,8 @@ class Check:
 
     @property
     def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return self.options.seconds - (time.perf_counter() - self.began)
+        """Seconds of the budget that are left; loading and compiling the engine is not counted."""
+        return self.options.seconds - (time.perf_counter() - self.started)
 
     @property
     def _deciding(self) -> tuple[str, ...]:
@@ -117,7 +119,11 @@ class Check:
         return ("jobs",) if self.spec.kind == "job" else ("decisions", "output")
 
     def _fill(self, verdict: Verdict) -> None:
-        self.workshop.seconds = COMPILING
+        for zygote in self.workshop.zygotes:
+            zygote.wait_until_ready()
+        self.started = time.perf_counter()
+        self.workshop.seconds = self.options.seconds
+        self.workshop.deadline = self.started + self.options.seconds
         found = self.workshop.look(self.spec)
         self.spec = replace(self.spec, kind=found["kind"])
         verdict.kind = found["kind"]
@@ -127,16 +133,34 @@ class Check:
         chosen = list(self.options.at) or cutting.choose(history, base, self.options.seed, self.options.cuts)
         verdict.cuts = len(chosen)
         self.progress("again, unperturbed", 2, 2 + 3 * len(chosen))
-        again = self.workshop.run(self.spec, history, chosen, zygote=1)
-        gate = [each for each in differences(base, again, 2**62) if not each.track.endswith(AT_CUTS)]
-        if gate:
-            _nondeterministic(verdict, gate[0])
+        again = self._again(verdict, history, base, chosen)
+        if again is None:
             return
         if not verdict.decisions or not chosen:
             verdict.verdict = "vacuous"
             verdict.reason = "it decided nothing on this history: give it a scenario or data on which it acts"
             return
         self._search(verdict, history, again, chosen)
+
+    def _again(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> Journal | None:
+        """Run once more under a wrong clock; return the journal, None where the verdict has been given."""
+        gate: list[Difference] = []
+        try:
+            journal = self.workshop.run(self.spec, history, chosen, zygote=1, clock=WRONG_CLOCK)
+            gate = _beside_cuts(base, journal)
+        except TargetError as error:
+            verdict.notes.append(f"it could not be run under a wrong clock: {error}")
+            journal = self.workshop.run(self.spec, history, chosen, zygote=1)
+            gate = _beside_cuts(base, journal)
+            if gate:
+                _nondeterministic(verdict, gate[0])
+        if gate and not verdict.track:
+            right = _beside_cuts(base, self.workshop.run(self.spec, history, chosen, zygote=1))
+            _nondeterministic(verdict, right[0]) if right else _clock_leak(verdict, gate[0])
+        early = early_fill(journal)
+        if not gate and early is not None:
+            _early_leak(verdict, early)
+        return None if gate or early is not None else journal
 
     def _history(self, datasets: dict[str, int]) -> History:
         history = History({})
@@ -249,9 +273,7 @@ class Check:
     ) -> None:
         first = found[0]
         verdict.verdict, verdict.failed, verdict.cut = "leak", PROPERTIES[future], cut
-        verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
-        verdict.symbol, verdict.fields = first.symbol, list(first.fields)
-        verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
+        _place(verdict, first)
         decided = next((each for each in found if each.stage in self._deciding), None)
         if decided is not None:
             known = decided.left or decided.right or {}
@@ -269,6 +291,9 @@ class Check:
             verdict.verdict = "vacuous"
             verdict.reason = (
                 "no other future changed anything it did later: it does not depend on the data it was given"
+                if self.left >= 0
+                else f"the budget of {self.options.seconds:.0f} s ended before another future had changed anything it "
+                "did later: give it more time"
             )
         else:
             verdict.verdict, verdict.reason = "clean", "nothing done by a cut depends on what came after it"
@@ -295,11 +320,34 @@ def _comparisons(chosen: list[int], *, caches: bool) -> Iterator[tuple[str, int]
         yield "thin", cut
 
 
-def _nondeterministic(verdict: Verdict, first: Difference) -> None:
-    verdict.verdict = "nondeterministic"
+def _beside_cuts(one: Journal, other: Journal) -> list[Difference]:
+    """Return differences of two whole runs, save in what only the second records."""
+    return [each for each in differences(one, other, 2**62) if not each.track.endswith(AT_CUTS)]
+
+
+def _place(verdict: Verdict, first: Difference) -> None:
     verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
     verdict.symbol, verdict.fields = first.symbol, list(first.fields)
     verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
+
+
+def _clock_leak(verdict: Verdict, first: Difference) -> None:
+    _place(verdict, first)
+    verdict.verdict, verdict.failed = "leak", "clock"
+    verdict.reason = (
+        f"{first.stage} ({first.track.split(': ')[-1]}) depend on the wall clock: take the time from the event"
+    )
+
+
+def _early_leak(verdict: Verdict, first: Difference) -> None:
+    _place(verdict, first)
+    verdict.verdict, verdict.failed = "leak", "fill ledger"
+    verdict.reason = "an order is filled at a price that happened before the order could reach the market"
+
+
+def _nondeterministic(verdict: Verdict, first: Difference) -> None:
+    _place(verdict, first)
+    verdict.verdict = "nondeterministic"
     verdict.reason = (
         f"two runs on the same data differ, first in {first.track}: look for the wall clock, unseeded random numbers, "
         "iteration over a set"
