@@ -10,6 +10,7 @@ from typing import Any
 from lockstep.data.catalog import VARIABLE
 from lockstep.engine.errors import LockstepError
 
+from .clock import shift_clock
 from .observe import INSTALLED, PACKAGE, Observer
 from .targets import Spec, look_at, run
 
@@ -37,6 +38,8 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     try:
         if job["do"] == "look":
             return {"found": look_at(spec)}
+        if job.get("clock"):
+            shift_clock(job["clock"])
         observer.install()
         tracks = run(spec)
         journal = observer.finished()

@@ -334,6 +334,7 @@ class Observer:
     def finished(self) -> Journal:
         """Return the journal."""
         for number, run in enumerate(self.runs):
+            self.journal.latencies[f"run {number}"] = run.runner.world.settings.execution.latency_ns
             self.journal.tracks |= {f"run {number}: {name}": track for name, track in run.tracks().items()}
         return self.journal
 

@@ -29,12 +29,13 @@ from .ledger import early_fill
 from .localise import localise
 from .targets import Spec
 from .verdict import Verdict
+from .wording import clock_leak, early_leak, nondeterministic, place, sentence
 from .workshop import TargetError, Workshop
 
 MARKET = "synthetic-leaks"
 """The market for targets that name no data: daily bars with splits, dividends, halts and a delisting."""
 SETTINGS = SyntheticMarket(seed=11, symbols=8, sessions=520, start="2016-01-04", step=30, pairs=1, splits=2, late=0)
-WRONG_CLOCK = 400.0 * 86_400.0 + 5.0 * 3_600.0
+WRONG_CLOCK = -(423.0 * 86_400.0 + 5.0 * 3_600.0 + 37.0 * 60.0 + 11.0)
 """Seconds by which the wall clock of the second run is wrong: another year, weekday and hour."""
 PROPERTIES = {
     "cocktail": "prefix invariance",
@@ -153,13 +154,13 @@ class Check:
             journal = self.workshop.run(self.spec, history, chosen, zygote=1)
             gate = _beside_cuts(base, journal)
             if gate:
-                _nondeterministic(verdict, gate[0])
+                nondeterministic(verdict, gate[0])
         if gate and not verdict.track:
             right = _beside_cuts(base, self.workshop.run(self.spec, history, chosen, zygote=1))
-            _nondeterministic(verdict, right[0]) if right else _clock_leak(verdict, gate[0])
+            nondeterministic(verdict, right[0]) if right else clock_leak(verdict, gate[0])
         early = early_fill(journal)
         if not gate and early is not None:
-            _early_leak(verdict, early)
+            early_leak(verdict, early)
         return None if gate or early is not None else journal
 
     def _history(self, datasets: dict[str, int]) -> History:
@@ -273,7 +274,7 @@ class Check:
     ) -> None:
         first = found[0]
         verdict.verdict, verdict.failed, verdict.cut = "leak", PROPERTIES[future], cut
-        _place(verdict, first)
+        place(verdict, first)
         decided = next((each for each in found if each.stage in self._deciding), None)
         if decided is not None:
             known = decided.left or decided.right or {}
@@ -323,49 +324,6 @@ def _comparisons(chosen: list[int], *, caches: bool) -> Iterator[tuple[str, int]
 def _beside_cuts(one: Journal, other: Journal) -> list[Difference]:
     """Return differences of two whole runs, save in what only the second records."""
     return [each for each in differences(one, other, 2**62) if not each.track.endswith(AT_CUTS)]
-
-
-def _place(verdict: Verdict, first: Difference) -> None:
-    verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
-    verdict.symbol, verdict.fields = first.symbol, list(first.fields)
-    verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
-
-
-def _clock_leak(verdict: Verdict, first: Difference) -> None:
-    _place(verdict, first)
-    verdict.verdict, verdict.failed = "leak", "clock"
-    verdict.reason = (
-        f"{first.stage} ({first.track.split(': ')[-1]}) depend on the wall clock: take the time from the event"
-    )
-
-
-def _early_leak(verdict: Verdict, first: Difference) -> None:
-    _place(verdict, first)
-    verdict.verdict, verdict.failed = "leak", "fill ledger"
-    verdict.reason = "an order is filled at a price that happened before the order could reach the market"
-
-
-def _nondeterministic(verdict: Verdict, first: Difference) -> None:
-    _place(verdict, first)
-    verdict.verdict = "nondeterministic"
-    verdict.reason = (
-        f"two runs on the same data differ, first in {first.track}: look for the wall clock, unseeded random numbers, "
-        "iteration over a set"
-    )
-
-
-def sentence(verdict: Verdict) -> str:
-    """Return a leak in one sentence."""
-    how_far: str = {
-        "exact": f"looks {verdict.peek_events} ahead",
-        "at least": f"looks at least {verdict.peek_events} ahead",
-        "to the end": "looks as far as the data goes",
-        "length": "knows how long the data is, or that they end",
-    }.get(verdict.peek_bound, "looks ahead")
-    if verdict.future == CACHE:
-        how_far = "finds in its caches what another future left there"
-    what = f" at {', '.join(verdict.reads[:4])}" if verdict.reads else ""
-    return f"{verdict.stage} ({verdict.track.split(': ')[-1]}) {how_far}{what}: {verdict.failed} fails"
 
 
 def check(

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,9 @@ class Zygote:
     seed: int
 
     def __post_init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         environment = {**os.environ, "PYTHONHASHSEED": str(self.seed), **dict.fromkeys(THREADS, "1")}
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "lockstep.research.leaks.zygote"],
@@ -71,13 +75,20 @@ class Zygote:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
-            if not self.ready:
-                self.ready = bool(json.loads(self.process.stdout.readline()))
+            self.wait_until_ready()
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
             return dict(json.loads(self.process.stdout.readline()))
         except (BrokenPipeError, json.JSONDecodeError) as error:
-            raise TargetError("crash", "the process that runs are forked from was killed") from error
+            self.close()
+            self._begin()
+            raise TargetError("crash", "it killed the process that runs are forked from") from error
+
+    def wait_until_ready(self) -> None:
+        """Wait until Lockstep is loaded, which compiles the engine where no cache holds it."""
+        assert self.process.stdout is not None
+        if not self.ready:
+            self.ready = bool(json.loads(self.process.stdout.readline()))
 
     def close(self) -> None:
         """End the process."""
@@ -122,7 +133,7 @@ class Workshop:
         if self.box is not None:
             self.box.close()
         self.box = Box(self.folder, self.parent)
-        self.runs, self.seconds = 0, 60.0
+        self.runs, self.seconds, self.deadline = 0, 60.0, float("inf")
         self.preload: list[str] = []
 
     def __enter__(self) -> "Workshop":
@@ -144,9 +155,18 @@ class Workshop:
         return dict(self._do(0, {"do": "look", "spec": self._inside(spec), "catalog": str(empty)})["found"])
 
     def run(
-        self, spec: Spec, history: History, cuts: Sequence[int] = (), zygote: int = 0, *, warm: bool = False
+        self,
+        spec: Spec,
+        history: History,
+        cuts: Sequence[int] = (),
+        zygote: int = 0,
+        *,
+        warm: bool = False,
+        clock: float = 0.0,
     ) -> Journal:
-        """Run a target over a history, from scratch, in a process of its own; `warm`: on the files the last run left.
+        """Run a target over a history, from scratch, in a process of its own.
+
+        `warm`: on the files that the last run left; `clock`: seconds by which the wall clock is wrong.
 
         Raises
         ------
@@ -159,6 +179,7 @@ class Workshop:
         (self.box.leave if warm else self.box.restore)(history.changed_files())
         try:
             job = {"do": "run", "spec": self._inside(spec), "catalog": str(root), "cuts": [int(cut) for cut in cuts]}
+            job["clock"] = clock
             journal: Journal = self._do(zygote, job)["journal"]
             self.box.outside |= {path for path, mode in journal.files if mode == "create"}
             journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
@@ -189,13 +210,13 @@ class Workshop:
             "real": self.real,
             "folder": str(self.box.path),
             "project": str(self.folder),
-            "seconds": self.seconds,
+            "seconds": max(1.0, min(self.seconds, self.deadline - time.perf_counter())),
             "memory": MEMORY,
             "preload": self.preload,
         }
         end = self.zygotes[zygote].ask({**job, **common})
         if end["timed_out"]:
-            raise TargetError("hang", f"it was still running after {self.seconds:.0f} s and was stopped")
+            raise TargetError("hang", f"it was still running after {common['seconds']:.0f} s and was stopped")
         if not result.exists():
             raise TargetError("crash", self._own(_ended(end)))
         with result.open("rb") as file:
