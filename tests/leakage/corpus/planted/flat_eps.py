@@ -1,4 +1,4 @@
-"""Where the close lies within the day's range; guarded against division by zero if any day of the sample stood still."""
+"""Where the close lies within the range of its day; guarded against division by zero if any day stood still."""
 
 from lockstep.engine.python_strategy import Strategy
 
