@@ -8,8 +8,8 @@
 
 `histories` draws markets with regimes, splits, dividends, halts and a delisting, around half days and changes of
 daylight saving time, by days or by half hours, all symbols' bars at the same times; then a few edits: gaps, flat bars,
-bars without volume, missing bars. `futures` draws a cut and what comes after it otherwise: by a few edited events, or by
-the suite's own futures. A failure shrinks to a calm market and one edited event.
+bars without volume, missing bars. `futures` draws a cut and what comes after it otherwise: by a few edited events, or
+by the suite's own futures. A failure shrinks to a calm market and one edited event.
 """
 
 import tempfile
