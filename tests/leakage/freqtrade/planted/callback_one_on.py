@@ -1,4 +1,4 @@
-"""Momentum whose entries are confirmed in a callback, which looks into the frame for the close of the candle after the entry's."""
+"""Momentum whose entries are confirmed in a callback, by the close of the candle after the entry's."""
 
 from lockstep.data.catalog import Catalog
 from lockstep.data.reading import read_frame
