@@ -16,6 +16,7 @@ from .corpus import load_cases, run_case
 from .judge import Request, again, judge
 from .suite import Options
 from .verdict import EXIT_CODES, WORST, Verdict, iso
+from .workshop import Workshop
 
 NIGHTLY = 3600.0
 COLOURS = {"clean": "green", "leak": "red", "nondeterministic": "red", "vacuous": "yellow", "error": "yellow"}
@@ -84,11 +85,12 @@ def run_corpus(names: Sequence[str], *, budget: str, seed: int, catalog: str | N
         )
     options = Options(seconds=seconds_of(budget), seed=seed)
     wrong = 0
-    for case in cases:
-        with _Bar(case.name) as bar:
-            outcome = run_case(case, options, catalog, bar.update)
-        wrong += bool(outcome.faults)
-        print(outcome.as_json() if json else outcome.as_line())
+    with Workshop(catalog) as workshop:
+        for case in cases:
+            with _Bar(case.name) as bar:
+                outcome = run_case(case, options, catalog, bar.update, workshop)
+            wrong += bool(outcome.faults)
+            print(outcome.as_json() if json else outcome.as_line(), flush=True)
     return 1 if wrong else 0
 
 

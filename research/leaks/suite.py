@@ -336,6 +336,7 @@ def check(
     folder: Path | None = None,
     options: Options = Options(),
     progress: Progress = lambda what, done, planned: None,
+    workshop: Workshop | None = None,
 ) -> Verdict:
     """Check one target for leaks.
 
@@ -357,7 +358,12 @@ def check(
         How hard to look.
     progress : callable
         See `Progress`.
+    workshop : Workshop or None
+        One that is open already, for several checks one after another; then it knows the catalogue.
     """
     spec = Spec(target, scenario=scenario, data=data, parameters=dict(parameters or {}))
-    with Workshop(catalog, folder) as workshop:
+    if workshop is not None:
+        workshop.enter(folder)
         return Check(spec, options, workshop, progress).verdict()
+    with Workshop(catalog, folder) as own:
+        return Check(spec, options, own, progress).verdict()
