@@ -229,7 +229,8 @@ class Check:
                 verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
                 self._leak(verdict, history, base, other, future, cut, found, chosen)
                 return
-            alive = alive or (future != "truncate" and differ_after(base, journal, cut, self._deciding))
+            # A history of another length changes how much is done later, whatever the target looks at.
+            alive = alive or (future == "cocktail" and differ_after(base, journal, cut, self._deciding))
         self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
 
     def _same_length(
