@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from lockstep.data.catalog import VARIABLE
+from lockstep.data.catalog import VARIABLE, Catalog
 from lockstep.engine.errors import LockstepError
 
 from .clock import shift_clock
@@ -41,7 +41,7 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
         if job.get("clock"):
             shift_clock(job["clock"])
         observer.install()
-        tracks = run(spec)
+        tracks = run(spec, Catalog(job["catalog"]))
         journal = observer.finished()
         journal.tracks |= tracks
         journal.modules = _loaded(spec.target.partition(":")[0].partition(".")[0])
