@@ -68,6 +68,8 @@ class UserFile:
         The calendar that dates are placed by.
     series : bool
         Whether it is a pickled Series, held as a frame of one column.
+    dated : int or None
+        The time in its name, ns UTC.
     """
 
     name: str
@@ -76,15 +78,19 @@ class UserFile:
     columns: tuple[str, ...] = ()
     sessions: Sessions | None = field(default=None, repr=False)
     series: bool = False
+    dated: int | None = None
 
     def after(self, edit: Edit) -> bytes | None:
         """Return the file as it is in another future; None: it is not there."""
         rng = np.random.default_rng([edit.seed, 7])
         shorter = edit.future == "truncate"
-        if isinstance(self.content, bytes):
-            return None if shorter else self.content[::-1]
+        if isinstance(self.content, bytes):  # what it holds is not known, so that it can only be there or not
+            return None
         if isinstance(self.content, pd.DataFrame):
             return self._table_after(edit, rng, shorter=shorter)
+        whole = self.dated or (_time_of(self.content, self.sessions) if isinstance(self.content, dict) else None)
+        if shorter and (whole or 0) > edit.cut:
+            return None
         return json.dumps(self._plain_after(self.content, edit, rng, shorter)).encode()
 
     def touched(self, edit: Edit) -> bool:
@@ -122,32 +128,33 @@ class UserFile:
             ts = ts or _stamp(key, self.sessions)
             return shorter and ts is not None and ts > edit.cut
 
-        return go(value, False)
+        return go(value, (self.dated or 0) > edit.cut)
 
 
-def find_files(sources: Mapping[str, Path], sessions: Sessions, first: int, last: int) -> tuple[UserFile, ...]:
-    """Return those files that hold anything of the time from `first` to `last`, ns UTC."""
+def find_files(sources: Mapping[str, Path], sessions: Sessions, first: int) -> tuple[UserFile, ...]:
+    """Return those files that hold anything of the time after `first`, ns UTC."""
     found = []
     for name, path in sources.items():
         if path.suffix in (".py", ".toml", ".md") or path.stat().st_size > LARGEST:
             continue
         file = _read(name, path, sessions)
-        if file is not None and bool(((file.known >= first) & (file.known <= last)).any()):
+        if file is not None and bool((file.known > first).any()):
             found.append(file)
     return tuple(found)
 
 
 def _read(name: str, path: Path, sessions: Sessions) -> UserFile | None:
     try:
+        stamp = _stamp(path.stem, sessions, whole=False)
         if path.suffix in _READERS:
             found = _table(name, _READERS[path.suffix](path), sessions)
             if found is not None:
                 return found
         elif path.suffix == ".json":
             content = json.loads(path.read_text())
-            times = np.array(sorted(_times(content, sessions)), np.int64)
-            return UserFile(name, content, times, sessions=sessions) if len(times) else None
-        stamp = _stamp(path.stem, sessions, whole=False)
+            found_times = sorted(_times(content, sessions) | ({stamp} if stamp else set()))
+            times = np.array(found_times, np.int64)
+            return UserFile(name, content, times, sessions=sessions, dated=stamp) if found_times else None
         return None if stamp is None else UserFile(name, path.read_bytes(), np.array([stamp]))
     except Exception:  # noqa: BLE001 - whatever cannot be read as a table is none; the target's own reading decides
         return None

@@ -202,7 +202,7 @@ class Check:
         assert box is not None
         self.caches = bool(box.outside or box.written())
         times, first = history.times, next(iter(history.tables.values()))
-        files = find_files(box.sources or {}, first.sessions, int(times[0]), int(times[-1]))
+        files = find_files(box.sources or {}, first.sessions, int(times[0]))
         history = replace(history, files=files)
         self.workshop.seconds = max(self.options.seconds / 2, 5.0)
         return history, journal
@@ -289,6 +289,9 @@ class Check:
         verdict.notes += failed[:3]
         if failed and len(failed) > planned // 2:
             verdict.verdict, verdict.reason = "error", f"it fails on other histories: {failed[0]}"
+        elif not alive and any(note.startswith("the budget ended") for note in verdict.notes):
+            verdict.verdict = "error"
+            verdict.reason = "the budget ended before any other future made a difference: give it more time"
         elif not alive:
             verdict.verdict = "vacuous"
             verdict.reason = (
