@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from lockstep.engine.cache import cache_base
 
 pytest_plugins = "pytester"
@@ -29,15 +31,16 @@ class Tomorrow(Strategy):
 """,
     "test_mine": """
 def test_causal(leak_check):
-    verdict = leak_check("causal:Rising", budget="10s")
+    verdict = leak_check("causal:Rising", budget="60s")
     assert verdict.decisions > 100
 
 def test_peeking(leak_check):
-    leak_check("peeking:Tomorrow", budget="30s")
+    leak_check("peeking:Tomorrow", budget="60s")
 """,
 }
 
 
+@pytest.mark.slow
 def test_a_clean_strategy_passes_and_a_leaking_one_fails_with_its_verdict(pytester, monkeypatch):
     if KERNELS is not None:  # pytester has another home, without compiled kernels
         monkeypatch.setenv("LOCKSTEP_CACHE", str(KERNELS.parent))
@@ -54,7 +57,7 @@ def test_a_clean_strategy_passes_and_a_leaking_one_fails_with_its_verdict(pytest
     )
     (reproducer,) = (pytester.path / ".lockstep" / "leaks").glob("*.json")
     plain = json.loads(reproducer.read_text())
-    reproducer.write_text(json.dumps({**plain, "seconds": 8.0}))
+    reproducer.write_text(json.dumps({**plain, "seconds": 20.0}))
     again = pytester.run("lockstep", "leaks", "--again", reproducer, "--json")
     assert again.ret == 7
     verdict = json.loads(again.outlines[0])
