@@ -464,12 +464,13 @@ def _row(result: "RunResult") -> list[str]:
 @app.command(epilog=EPILOG)
 def leaks(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="TARGET...",
-            help="Scenarios, features, or dotted strategies, jobs and functions; `corpus` and names of its cases.",
+            metavar="[TARGET]...",
+            help="Scenarios, features, or dotted strategies, jobs and functions; `corpus` and names of its cases; "
+            "none means all bundled scenarios.",
         ),
-    ],
+    ] = None,
     scenario: Annotated[str, typer.Option(help="The scenario that a strategy or job is run in.")] = "",
     data: Annotated[str, typer.Option(help="The dataset it is run on; else a synthetic market.")] = "",
     parameters: Annotated[
@@ -480,6 +481,9 @@ def leaks(
         float, typer.Option(help="Relative, for floating-point results on histories of another length.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of cuts and futures.")] = 0,
+    again: Annotated[
+        Path | None, typer.Option("--again", metavar="FILE", help="Run the one comparison of a reproducer file again.")
+    ] = None,
     catalog: CatalogRoot = None,
     json: Json = False,
 ) -> None:
@@ -487,12 +491,16 @@ def leaks(
 
     Exit codes: 0 clean, 7 leak, 8 nondeterministic, 4 the target failed, 9 vacuous.
     """
-    from lockstep.research.leaks.command import run_checks, run_corpus
+    from lockstep.research.leaks.command import run_again, run_checks, run_corpus
 
-    if targets[0] == "corpus":
+    if again is not None:
+        if targets:
+            raise typer.BadParameter("it names its target itself; give it without TARGET", param_hint="--again")
+        raise typer.Exit(run_again(again, json=json))
+    if targets and targets[0] == "corpus":
         raise typer.Exit(run_corpus(targets[1:], budget=budget, seed=seed, catalog=catalog, json=json))
     code = run_checks(
-        targets,
+        targets or [],
         scenario=scenario,
         data=data,
         given=parameters or [],

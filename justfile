@@ -28,6 +28,11 @@ test *ARGS: (setup "dev")
 bench *ARGS: (setup "dev")
     "{{ bin }}/lockstep" bench "$@"
 
+# Look for leaks in scenarios, strategies, features, jobs and pipelines; none named means all bundled scenarios
+[no-exit-message]
+leakage *ARGS: (setup "dev")
+    "{{ bin }}/lockstep" leaks "$@"
+
 # Check format, lint and types
 lint: (setup "dev")
     "{{ bin }}/ruff" format --check

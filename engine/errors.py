@@ -26,7 +26,24 @@ class StrategyError(LockstepError):
 
 
 class LookaheadError(StrategyError):
-    """A read asked for data that was not yet available."""
+    """A read asked for data that was not yet available, or was given such data."""
+
+
+def reads_ahead(reader: str, data: str, now: int, available: int | None) -> LookaheadError:
+    """Return the error of a reader that looks past the time at hand.
+
+    Parameters
+    ----------
+    reader, data : str
+        Who asked, and for what.
+    now, available : int
+        The time, and when the data become available, ns UTC; None: with an event that has not come yet.
+    """
+    when = "with events that have not come yet" if available is None else f"at {available}, {available - now} ns later"
+    return LookaheadError(
+        f"{reader} reads ahead: it is {now} (ns UTC) now, and {data} becomes available {when}; "
+        "ask only for what is known by now"
+    )
 
 
 class EngineError(LockstepError):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ConfigError, LookaheadError, StrategyError
+from .errors import ConfigError, StrategyError, reads_ahead
 from .events import BAR, CLOSE, MINUTE, Events
 
 TIMERS_PER_SLEEVE = 64
@@ -85,6 +85,13 @@ class Job:
     function: Callable[["AsOf", Mapping[str, Any]], Mapping[str, Any]]
     duration_ns: int = 5 * MINUTE
     lookback: int = 512
+
+    def __post_init__(self) -> None:
+        if self.duration_ns < 0:
+            raise ConfigError(
+                f"Job {self.name!r}: duration_ns = {self.duration_ns} hands its result over before it is computed; "
+                "expected 0 or more"
+            )
 
 
 class _Tail:
@@ -185,11 +192,13 @@ class AsOf:
     symbols : tuple of str
         The instruments in canonical order.
     memory : Memory
-        Everything that was available by `now`, and nothing later.
+        Everything that was available by `now`, and nothing later; each read is audited all the same.
+    reader : str
+        Who looks, for errors.
     """
 
-    def __init__(self, now: int, symbols: tuple[str, ...], memory: Memory) -> None:
-        self.now, self.symbols, self._memory = now, symbols, memory
+    def __init__(self, now: int, symbols: tuple[str, ...], memory: Memory, reader: str = "AsOf") -> None:
+        self.now, self.symbols, self._memory, self._reader = now, symbols, memory, reader
         self._index = {symbol: i for i, symbol in enumerate(symbols)}
 
     def bars(self, symbol: str, n: int, *, until: int | None = None) -> NDArray[Any]:
@@ -198,15 +207,14 @@ class AsOf:
         Raises
         ------
         LookaheadError
-            If `until` (ns UTC) lies after `now`.
+            If `until` (ns UTC) lies after `now`, `n` counts forward, or a bar to be given is not known yet.
         StrategyError
             If the symbol is unknown or `n` exceeds the declared lookback.
         """
         if until is not None and until > self.now:
-            raise LookaheadError(
-                f"AsOf.bars({symbol!r}, until={until}) reads ahead: it is {self.now} now and that becomes available "
-                f"{until - self.now} ns later; ask for until <= now"
-            )
+            raise reads_ahead(self._reader, f"bars({symbol!r}, until={until})", self.now, until)
+        if n < 0:
+            raise reads_ahead(self._reader, f"bars({symbol!r}, {n})", self.now, None)
         if symbol not in self._index:
             raise StrategyError(f"AsOf.bars: unknown symbol {symbol!r}; known: {', '.join(self.symbols)}")
         if n > self._memory.capacity:
@@ -214,11 +222,14 @@ class AsOf:
                 f"AsOf.bars({symbol!r}, {n}): more than the declared lookback of {self._memory.capacity}; "
                 "raise Job.lookback"
             )
-        if until is None:
-            return self._memory.last(self._index[symbol], n)
-        found = self._memory.last(self._index[symbol], self._memory.capacity)
-        found = found[found["ts_available"] <= until]
-        return found[max(len(found) - n, 0) :]
+        found = self._memory.last(self._index[symbol], n if until is None else self._memory.capacity)
+        if until is not None:
+            found = found[found["ts_available"] <= until]
+            found = found[max(len(found) - n, 0) :]
+        latest = int(found["ts_available"].max(initial=self.now))
+        if latest > self.now:
+            raise reads_ahead(self._reader, f"a bar of {symbol}", self.now, latest)
+        return found
 
     def closes(self, n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return ``(ts, prices)``: the last `n` times at which any bar closed, and closes of shape (n, symbols).

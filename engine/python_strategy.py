@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from . import records as r
 from .actions import Action
 from .codes import CLS, DAY, FOK, GTC, IOC, OPG
-from .errors import ConfigError, StrategyError
+from .errors import ConfigError, StrategyError, reads_ahead
 from .parameters import Parameter, resolve
 from .step import ON_BAR, ON_HAND_OVER, ON_ORDER, ON_SLICE, ON_STATUS, ON_TICK, ON_TIMER
 
@@ -196,7 +196,9 @@ class Strategy(metaclass=_Declaration):
         column : {"open", "high", "low", "close", "volume"}
             Forward-adjusted.
         """
-        if n > self.bars_kept:
+        if not 0 <= n <= self.bars_kept:
+            if n < 0:
+                raise reads_ahead(f"{type(self).__name__}", f"history({symbol!r}, {n})", self.now, None)
             raise StrategyError(f"history({symbol!r}, {n}): only {self.bars_kept} bars are kept; raise `bars_kept`")
         return self._desk.history(symbol, n, column)
 

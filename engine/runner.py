@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from . import records as r
 from .actions import Action, act, open_order, quiet_until
 from .arena import address
-from .errors import EngineError, LockstepError, StrategyError
+from .errors import EngineError, LockstepError, StrategyError, reads_ahead
 from .events import BAR, CLOSE, DIVIDEND, EVENT, HAND_OVER, ORDER, QUOTE, SLICE_AFTER, SPLIT, TIMER, TRADE, Events
 from .jobs import TIMERS_PER_SLEEVE, AsOf, Job, Memory, Schedule
 from .output import Output
@@ -185,11 +185,12 @@ class Runner:
         assert self._memory is not None
         now = int(event["ts_available"])
         if self._outside is not None:
-            view = AsOf(now, self.symbols, self._memory.frozen())
+            view = AsOf(now, self.symbols, self._memory.frozen(), f"Job {job.name!r}")
             self._outside.job(int(event["timer"]), job, view, dict(self.world.sleeves[k].parameters))
             return
         try:
-            result = job.function(AsOf(now, self.symbols, self._memory), dict(self.world.sleeves[k].parameters))
+            view = AsOf(now, self.symbols, self._memory, f"Job {job.name!r}")
+            result = job.function(view, dict(self.world.sleeves[k].parameters))
         except LockstepError:
             raise
         except Exception as error:
@@ -382,10 +383,9 @@ class Runner:
         if i not in self._columns:
             part = self._part
             chosen = np.flatnonzero((part["instrument"] == i) & ((part["kind"] == BAR) | (part["kind"] == CLOSE)))
-            self._columns[i] = (
-                chosen,
-                Memory.copy(part, chosen, float(self._factors[i]), float(self._split_factors[i])),
-            )
+            copies = Memory.copy(part, chosen, float(self._factors[i]), float(self._split_factors[i]))
+            self._audit(i, copies["ts_available"])
+            self._columns[i] = chosen, copies
         chosen, copies = self._columns[i]
         here = self._lazy_at if self._lazy_at >= 0 else self._eager_at
         seen = int(np.searchsorted(chosen, here, "right"))
@@ -393,6 +393,13 @@ class Runner:
         if len(values) < n:
             values = np.concatenate([self._memory.last(i, n - len(values))[column], values])
         return values.copy()
+
+    def _audit(self, i: int, known: NDArray[np.int64]) -> None:
+        """Refuse bars of which one comes before it is available: once for a batch, not for each read."""
+        early = np.flatnonzero(known[:-1] > known[1:])
+        if len(early):
+            ts, now = int(known[early[0]]), int(known[early[0] + 1])
+            raise reads_ahead("history", f"a bar of {self.symbols[i]}", now, ts)
 
     def remembered(self, i: int) -> NDArray[Any]:
         """Return the bars of instrument i that are remembered, oldest first, `jobs.BAR_COPY`."""

@@ -148,8 +148,15 @@ def _few(sessions: int) -> Notice | None:
 def _leaks(check: Any) -> Notice | None:
     if check is None:
         return Notice("note", "Leak check", "Never checked: no proof yet that this strategy cannot see the future.")
-    said = check if isinstance(check, str) else json.dumps(check, sort_keys=True)
-    return Notice("note", "Leak check", said)
+    if not isinstance(check, dict) or "verdict" not in check:
+        said = check if isinstance(check, str) else json.dumps(check, sort_keys=True)
+        return Notice("note", "Leak check", said)
+    told = f"{str(check['verdict']).capitalize()}: {check.get('reason', '')}"
+    if check["verdict"] == "clean":
+        figures = [f"{check[name]:,} {name}" for name in ("decisions", "cuts", "runs") if name in check]
+        return Notice("note", "Leak check", f"{told} ({', '.join(figures)}).")
+    proof = "" if check["verdict"] == "leak" else "; no proof that this strategy cannot see the future"
+    return Notice("warning", "Leak check", f"{told}{proof}.")
 
 
 def _dirty(git: dict[str, Any]) -> Notice | None:

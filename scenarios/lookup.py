@@ -6,13 +6,14 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from lockstep.engine.errors import ConfigError, LockstepError, StrategyError
+from lockstep.engine.fingerprint import PACKAGE
 from lockstep.engine.parameters import Parameter
 from lockstep.engine.python_strategy import METHODS
 
@@ -105,6 +106,31 @@ def source_file(use: str) -> Path | None:
     """Return the file of a strategy's module, which must have been loaded."""
     file = getattr(sys.modules.get(use.partition(":")[0]), "__file__", None)
     return Path(file) if file else None
+
+
+def locate(module: str, places: Sequence[Path], *, installed: bool = False) -> Path | None:
+    """Return the file of a module without importing anything: in folders, in Lockstep, or where Python would find it.
+
+    Parameters
+    ----------
+    module : str
+        Dotted.
+    places : sequence of Path
+        Folders that modules lie in, the first one first.
+    installed : bool
+        Whether to look among installed packages too.
+    """
+    top, _, rest = module.partition(".")
+    found = [place.joinpath(*module.split(".")) for place in places]
+    if top == "lockstep" and rest:
+        found = [PACKAGE.joinpath(*rest.split("."))]
+    elif installed and top.isidentifier() and (spec := importlib.util.find_spec(top)) is not None:
+        homes = spec.submodule_search_locations or (
+            [] if rest or not spec.origin else [spec.origin.removesuffix(".py")]
+        )
+        found += [Path(home).joinpath(*filter(None, rest.split("."))) for home in homes]
+    files = [file for base in found for file in (base.with_name(f"{base.name}.py"), base / "__init__.py")]
+    return next((file for file in files if file.is_file()), None)
 
 
 def _kind(value: Any) -> str:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def describe(plan: Plan, outcome: "Outcome", source: Source, command: str) -> dict[str, Any]:
-    """Return the manifest of a run, but for its name."""
+def describe(
+    plan: Plan, outcome: "Outcome", source: Source, command: str, leak_check: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the manifest of a run, but for its name; `leak_check` is what `lockstep leaks` last said of it."""
     scenario = plan.scenario
     counts, seconds = outcome.counts, outcome.seconds
     return {
@@ -52,7 +54,7 @@ def describe(plan: Plan, outcome: "Outcome", source: Source, command: str) -> di
         "seconds": round(seconds, 6),
         "events_per_second": round(counts["events"] / seconds) if seconds > 0 else None,
         "digest": outcome.digest,
-        "leak_check": None,
+        "leak_check": leak_check,
         "warnings": outcome.warnings,
     }
 

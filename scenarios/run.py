@@ -16,6 +16,7 @@ from .benchmark import ALL, Benchmark
 from .blame import strategy_errors
 from .collect import Collector, Emit
 from .folder import RunFolder
+from .leak_checks import last_check
 from .loading import Source
 from .manifest import describe
 from .plan import Plan, make_plan
@@ -213,6 +214,6 @@ def run_scenario(
     on_plan(plan)
     with RunFolder(runs) as folder:
         outcome = execute(plan, folder.emit, progress, clock)
-        manifest = describe(plan, outcome, source, command)
+        manifest = describe(plan, outcome, source, command, last_check(catalog, source))
         path = folder.publish(f"{source.scenario.name}-{outcome.digest[:DIGITS]}", lambda run: {**manifest, "run": run})
     return RunResult(path, outcome, {**manifest, "run": path.name})

@@ -2,16 +2,20 @@
 
 import os
 import sys
+import tempfile
 import traceback
+from pathlib import Path
 from typing import Any
 
-from lockstep.data.catalog import VARIABLE
+from lockstep.data.catalog import VARIABLE, Catalog
 from lockstep.engine.errors import LockstepError
 
+from .clock import shift_clock
 from .observe import INSTALLED, PACKAGE, Observer
 from .targets import Spec, look_at, run
 
 PRESENT = frozenset(sys.modules)
+"""What was loaded before anything of the target was."""
 
 
 def perform(job: dict[str, Any]) -> dict[str, Any]:
@@ -27,15 +31,20 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     os.chdir(job["folder"])
     sys.path[:0] = [job["folder"], *job.get("paths", ())]
     spec = Spec(**job["spec"])
-    observer = Observer(job.get("cuts", ()), job["catalog"], job["real"])
+    temporary = Path(job["result"]).parent / "tmp"
+    temporary.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = os.environ["XDG_CACHE_HOME"] = tempfile.tempdir = str(temporary)
+    observer = Observer(job.get("cuts", ()), job["catalog"], job["real"], job["folder"], job["project"])
     try:
         if job["do"] == "look":
             return {"found": look_at(spec)}
+        if job.get("clock"):
+            shift_clock(job["clock"])
         observer.install()
-        tracks = run(spec)
+        tracks = run(spec, Catalog(job["catalog"]))
         journal = observer.finished()
         journal.tracks |= tracks
-        journal.modules = _loaded()
+        journal.modules = _loaded(spec.target.partition(":")[0].partition(".")[0])
         return {"journal": journal}
     except MemoryError:
         return {"error": "memory", "message": "it asked for more memory than it may have", "place": ""}
@@ -74,11 +83,14 @@ def _place(error: BaseException) -> str:
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
 
 
-def _loaded() -> list[str]:
-    """Return the installed top-level packages that the target has loaded."""
-    found = set()
-    for name in [each for each in sys.modules if each not in PRESENT]:
+def _loaded(own: str) -> list[str]:
+    """Return the installed modules that the target has loaded, in order, save those of the package `own`.
+
+    They may be loaded before a run is forked. What belongs to the target itself is always imported anew.
+    """
+    found = []
+    for name in [each for each in sys.modules if each not in PRESENT and each.partition(".")[0] != own]:
         file = getattr(sys.modules[name], "__file__", None) or ""
-        if any(each in file for each in INSTALLED) and "." not in name:
-            found.add(name)
-    return sorted(found)
+        if any(each in file for each in INSTALLED):
+            found.append(name)
+    return found

@@ -3,16 +3,20 @@
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from lockstep.engine.errors import ConfigError
-from lockstep.scenarios.loading import apply_override
+from lockstep.scenarios.loading import apply_override, bundled_names
 
 from .corpus import load_cases, run_case
-from .suite import Options, check
+from .judge import Request, again, judge
+from .suite import Options
 from .verdict import EXIT_CODES, WORST, Verdict, iso
+from .workshop import Workshop
 
 NIGHTLY = 3600.0
 COLOURS = {"clean": "green", "leak": "red", "nondeterministic": "red", "vacuous": "yellow", "error": "yellow"}
@@ -46,27 +50,30 @@ def run_checks(
     catalog: str | None,
     json: bool,
 ) -> int:
-    """Check targets one after another, print each verdict as it comes, return the exit code of the worst."""
+    """Check targets one after another, print each verdict as it comes, return the exit code of the worst.
+
+    Without targets all bundled scenarios are checked.
+    """
     parameters: dict[str, object] = {}
     for each in given:
         apply_override(parameters, each)
     options = Options(seconds=seconds_of(budget), tolerance=tolerance, seed=seed)
     found = []
-    for target in targets:
+    for target in targets or bundled_names():
+        request = Request(target, scenario, data, parameters, catalog, None, options)
         with _Bar(target) as bar:
-            verdict = check(
-                target,
-                scenario=scenario,
-                data=data,
-                parameters=parameters,
-                catalog=catalog,
-                options=options,
-                progress=bar.update,
-            )
-        found.append(verdict)
-        print(verdict.as_json()) if json else _show(verdict)
+            found.append(judge(request, bar.update))
+        _tell(found[-1], json=json)
     worst = next((name for name in WORST if any(each.verdict == name for each in found)), "clean")
     return EXIT_CODES[worst]
+
+
+def run_again(path: Path, *, json: bool) -> int:
+    """Run the comparison of a reproducer file again and print the verdict; return its exit code."""
+    with _Bar(path.name) as bar:
+        verdict = again(path, bar.update)
+    _tell(verdict, json=json)
+    return verdict.exit_code
 
 
 def run_corpus(names: Sequence[str], *, budget: str, seed: int, catalog: str | None, json: bool) -> int:
@@ -78,11 +85,12 @@ def run_corpus(names: Sequence[str], *, budget: str, seed: int, catalog: str | N
         )
     options = Options(seconds=seconds_of(budget), seed=seed)
     wrong = 0
-    for case in cases:
-        with _Bar(case.name) as bar:
-            outcome = run_case(case, options, catalog, bar.update)
-        wrong += bool(outcome.faults)
-        print(outcome.as_json() if json else outcome.as_line())
+    with Workshop(catalog) as workshop:
+        for case in cases:
+            with _Bar(case.name) as bar:
+                outcome = run_case(case, options, catalog, bar.update, workshop)
+            wrong += bool(outcome.faults)
+            print(outcome.as_json() if json else outcome.as_line(), flush=True)
     return 1 if wrong else 0
 
 
@@ -107,31 +115,38 @@ class _Bar:
         self._bar.update(self._task, completed=done, total=planned, what=what)
 
 
+def _tell(verdict: Verdict, *, json: bool) -> None:
+    print(verdict.as_json(), flush=True) if json else _show(verdict)
+
+
 def _show(verdict: Verdict) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     colour = COLOURS[verdict.verdict]
-    console.print(f"[bold {colour}]{verdict.verdict}[/] {verdict.target} — {verdict.reason}", soft_wrap=True)
-    for name, value in _lines(verdict):
+    console.print(
+        f"[bold {colour}]{verdict.verdict}[/] {escape(f'{verdict.target} — {verdict.reason}')}", soft_wrap=True
+    )
+    for name, value in lines(verdict):
         console.print(f"  {name:<10} {value}", soft_wrap=True, markup=False)
 
 
-def _lines(verdict: Verdict) -> list[tuple[str, str]]:
-    lines = [
+def lines(verdict: Verdict) -> list[tuple[str, str]]:
+    """Return what a verdict says beyond its reason, each line with its name."""
+    told = [
         (
             "checked",
             f"{verdict.decisions:,} decisions, {verdict.cuts} cuts, {verdict.runs} runs, {verdict.seconds:.1f} s",
         )
     ]
     if verdict.verdict in ("leak", "nondeterministic"):
-        lines.append(("first", f"{verdict.track} at {iso(verdict.ts)} {verdict.symbol} {', '.join(verdict.fields)}"))
-        lines.append(("one", str(verdict.left)))
-        lines.append(("other", str(verdict.right)))
+        told.append(("first", f"{verdict.track} at {iso(verdict.ts)} {verdict.symbol} {', '.join(verdict.fields)}"))
+        told.append(("one", str(verdict.left)))
+        told.append(("other", str(verdict.right)))
     if verdict.verdict == "leak":
-        lines.append(("known to", iso(verdict.cut)))
+        told.append(("known to", iso(verdict.cut)))
         if verdict.peek_events is not None:
-            lines.append(
-                ("peek", f"{verdict.peek_bound}: {verdict.peek_events} events, {verdict.peek_ns / 1e9:,.0f} s")
-            )
-        lines.append(("reads", ", ".join(verdict.reads)))
-    lines += [("source", each) for each in verdict.source] + [("note", each) for each in verdict.notes]
-    return [(name, value) for name, value in lines if value]
+            told.append(("peek", f"{verdict.peek_bound}: {verdict.peek_events} events, {verdict.peek_ns / 1e9:,.0f} s"))
+        told.append(("reads", ", ".join(verdict.reads)))
+    told += [("source", each) for each in verdict.source] + [("note", each) for each in verdict.notes]
+    told += [("look at", each) for each in verdict.advice]
+    told.append(("again", verdict.command))
+    return [(name, value) for name, value in told if value]

@@ -16,6 +16,7 @@ from lockstep.engine.errors import ConfigError
 
 from .suite import Options, Progress, check
 from .verdict import Verdict
+from .workshop import Workshop
 
 ROOT = Path(__file__).resolve().parents[2] / "tests" / "leakage" / "corpus"
 SUFFIX = ".case.toml"
@@ -124,9 +125,13 @@ def load_case(path: Path) -> Case:
 
 
 def run_case(
-    case: Case, options: Options, catalog: str | None = None, progress: Progress = lambda what, done, planned: None
+    case: Case,
+    options: Options,
+    catalog: str | None = None,
+    progress: Progress = lambda what, done, planned: None,
+    workshop: Workshop | None = None,
 ) -> Outcome:
-    """Check a case's target and compare the verdict with what is expected."""
+    """Check a case's target and compare the verdict with what is expected; see `suite.check`."""
     verdict = check(
         case.target,
         scenario=case.scenario,
@@ -136,6 +141,7 @@ def run_case(
         folder=case.folder,
         options=replace(options, tolerance=case.tolerance),
         progress=progress,
+        workshop=workshop,
     )
     return Outcome(case, verdict, _faults(case, verdict))
 

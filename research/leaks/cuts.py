@@ -73,7 +73,8 @@ def _changes(journal: Journal) -> np.ndarray:
 
 
 def _sparse(history: History) -> np.ndarray:
-    return np.unique(np.concatenate([table.actions_known_at for table in history.tables.values()]))
+    actions = [table.actions_known_at for table in history.tables.values()]
+    return np.unique(np.concatenate([*actions, *[file.known for file in history.files]]))
 
 
 def _boundaries(history: History, usable: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from lockstep.data.calendar import Sessions, iso_date, load_sessions
 from lockstep.data.rows import Rows
 
+from .files import Edit
 from .history import History, Table
 
 PRICES = ("open", "high", "low", "close")
@@ -58,12 +59,22 @@ FUTURES: dict[str, Callable[..., History]] = {
     "extend": extend,
     "thin": thin,
 }
-SAME_LENGTH = ("cocktail",)
+
+
+def future_of(history: History, future: str, cut: int, seed: int) -> History:
+    """Return the history with another future, in its datasets and in the project's files."""
+    future = "cocktail" if future == CACHE else future
+    return replace(FUTURES[future](history, cut, seed), edit=Edit(future, cut, seed))
+
+
+CACHE = "cache"
+"""Not a future: the run as it is, after one over the cocktail, whose caches it finds."""
+SAME_LENGTH = ("cocktail", CACHE)
 """Futures that leave times and lengths alone: what a run did before is compared bit for bit, always."""
 
 
 def _each(history: History, change: Callable[[Table], Table]) -> History:
-    return History({name: change(table) for name, table in history.tables.items()})
+    return replace(history, tables={name: change(table) for name, table in history.tables.items()})
 
 
 def _keep(table: Table, rows: np.ndarray, actions: np.ndarray) -> Table:

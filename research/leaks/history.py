@@ -23,6 +23,8 @@ from lockstep.data.storage import POINTER
 from lockstep.data.writer import RowWriter, choose_partition, column, write_actions, write_sessions
 from lockstep.engine.errors import DataError
 
+from .files import Edit, UserFile
+
 Ints = np.ndarray
 
 
@@ -72,9 +74,19 @@ class Table:
 
 @dataclass(frozen=True)
 class History:
-    """The datasets a run may read, by name."""
+    """The datasets a run may read, by name, and the files of the user's project with times in them.
+
+    Files are held as they are; `edit` says how other futures change them.
+    """
 
     tables: Mapping[str, Table]
+    files: tuple[UserFile, ...] = ()
+    edit: Edit | None = None
+
+    def changed_files(self) -> dict[str, bytes | None]:
+        """Return those files that are not as they are in the project; None: it is not there."""
+        edit = self.edit
+        return {} if edit is None else {file.name: file.after(edit) for file in self.files if file.touched(edit)}
 
     @property
     def times(self) -> Ints:
@@ -88,7 +100,7 @@ class History:
 
     def with_table(self, table: Table) -> "History":
         """Return the history with one dataset added or replaced."""
-        return History({**self.tables, table.name: table})
+        return replace(self, tables={**self.tables, table.name: table})
 
 
 def load_table(catalog: Catalog, name: str, delay: int = 0) -> Table:

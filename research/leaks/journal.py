@@ -73,6 +73,8 @@ class Journal:
         Installed modules that it loaded.
     notes : list of str
         What a reader of the verdict should know.
+    latencies : dict of str to int
+        Of each engine run with a simulated broker, ns.
     """
 
     tracks: dict[str, Track] = field(default_factory=dict)
@@ -81,7 +83,7 @@ class Journal:
     files: list[tuple[str, str]] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    fourier: bool = False
+    latencies: dict[str, int] = field(default_factory=dict)
 
     def count(self, stages: Sequence[str], cut: int | None = None) -> int:
         """Return the number of records of some stages, made by `cut` where given."""

@@ -5,11 +5,14 @@ only some columns, only some symbols. What still changes the first differing rec
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
-from .history import History, Table
+from .futures import CACHE
+from .history import History
 from .journal import Difference, Journal, differences
 from .verdict import Verdict
 from .workshop import TargetError
@@ -17,6 +20,8 @@ from .workshop import TargetError
 if TYPE_CHECKING:
     from .suite import Check
 
+MOST_COLUMNS = 12
+"""Columns of a file that are tried one by one."""
 BEYOND = 2
 """Later starts that are tried to see whether a distance is exact."""
 
@@ -34,11 +39,15 @@ def localise(
 
     def differs(changed: History) -> bool:
         try:
-            journal = check.workshop.run(check.spec, changed, cuts)
+            journal = check.another(verdict.future, history, changed, cuts)
         except TargetError:
             return False
         return any(each.track == first.track and each.ts <= first.ts for each in differences(base, journal, first.ts))
 
+    if verdict.future == CACHE:
+        box = check.workshop.box
+        verdict.reads = [] if box is None else [*box.written(), *sorted(box.outside)][:MOST_COLUMNS]
+        return
     if not _same_shape(history, other):
         verdict.peek_bound = "length"
         return
@@ -95,44 +104,58 @@ def _bound(
 
 def _spliced(history: History, other: History, until: int) -> History:
     """Return a history that is the first one's until a time, the other's from then on."""
-
-    def values(table: Table, changed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        later = table.known_at > until
-        return {name: np.where(later, changed[name], table.rows[name]) for name in table.rows.values}
-
-    return _mixed(history, other, values)
-
-
-def _mixed(
-    history: History,
-    other: History,
-    values: Callable[[Table, dict[str, np.ndarray]], dict[str, np.ndarray]],
-) -> History:
-    mixed = History({})
+    mixed = {}
     for name, table in history.tables.items():
-        changed = values(table, other.tables[name].rows.columns)
-        mixed = mixed.with_table(table.with_rows(table.rows.with_columns(**changed), other.tables[name].actions))
-    return mixed
+        changed, later = other.tables[name], table.known_at > until
+        columns = {c: np.where(later, changed.rows[c], table.rows[c]) for c in table.rows.values}
+        actions = pa.concat_tables(
+            [
+                table.actions.filter(pa.array(table.actions_known_at <= until)),
+                changed.actions.filter(pa.array(changed.actions_known_at > until)),
+            ]
+        )
+        mixed[name] = table.with_rows(table.rows.with_columns(**columns), actions)
+    return replace(other, tables=mixed, edit=other.edit and replace(other.edit, cut=max(until, other.edit.cut)))
 
 
 def _only(history: History, other: History, columns: set[str], symbols: set[str]) -> History:
-    """Return a history in which only some columns of some instruments differ."""
-
-    def values(table: Table, changed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return a history in which only some columns of some instruments differ, and no file."""
+    mixed = {}
+    for name, table in history.tables.items():
         chosen = np.isin(np.array(table.rows.ids), sorted(symbols))[table.rows["code"]]
-        return {
-            name: np.where(chosen & (name in columns), changed[name], table.rows[name]) for name in table.rows.values
-        }
+        changed = other.tables[name].rows
+        mixed[name] = table.with_rows(
+            table.rows.with_columns(
+                **{c: np.where(chosen & (c in columns), changed[c], table.rows[c]) for c in table.rows.values}
+            )
+        )
+    return replace(history, tables=mixed)
 
-    return _mixed(history, other, values)
+
+def _files_read(differs: Callable[[History], bool], history: History, other: History, check: "Check") -> list[str]:
+    """Return the project's files that are read, as ``file:column`` where it is one of a few columns."""
+    found = []
+    for file in other.files if other.edit else ():
+        edit = replace(other.edit, only=file.name)  # type: ignore[type-var]
+        if check.left < 0 or not file.touched(edit) or not differs(replace(history, edit=edit)):
+            continue
+        columns = [f"{file.name}:{each}" for each in file.columns[:MOST_COLUMNS]]
+        read = [each for each in columns if check.left > 0 and differs(replace(history, edit=replace(edit, only=each)))]
+        found += read or [file.name]
+    return found
 
 
 def _read(differs: Callable[[History], bool], history: History, other: History, check: "Check") -> list[str]:
     """Return the columns and symbols that are read, as ``symbol.column``."""
+    files = _files_read(differs, history, other, check)
+    if files:
+        return files
     columns = sorted({name for table in history.tables.values() for name in table.rows.values})
     symbols = sorted({each for table in history.tables.values() for each in table.rows.ids})
     read = [name for name in columns if check.left > 0 and differs(_only(history, other, {name}, set(symbols)))]
     wanted = set(read or columns)
+    if not read and not differs(_only(history, other, wanted, set(symbols))):
+        return ["actions"]
     least = reduce_to(symbols, lambda part: check.left > 0 and differs(_only(history, other, wanted, set(part))))
     if len(least) == len(symbols) > 1:
         least = ["*"]

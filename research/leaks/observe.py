@@ -11,6 +11,7 @@ The engine has no mode for this: its `Runner` and the catalogue's door are wrapp
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -230,10 +231,13 @@ class Observer:
         Times at which states are recorded, ns UTC, ascending.
     catalog, real : str
         Where the perturbed datasets are, and the user's own catalogue, for which it stands in.
+    box, project : str
+        The copy of the project in which it runs, and the project.
     """
 
-    def __init__(self, cuts: Sequence[int], catalog: str, real: str) -> None:
+    def __init__(self, cuts: Sequence[int], catalog: str, real: str, box: str = "", project: str = "") -> None:
         self.cuts, self.catalog, self.real = sorted(cuts), catalog, real
+        self.box, self.project = box, project
         self.runs: list[EngineRun] = []
         self.journal = Journal()
 
@@ -281,10 +285,11 @@ class Observer:
     def _wrap_catalog(self) -> None:
         opened, holds, made = Catalog.dataset, Catalog.__contains__, Storage.__init__
         real, catalog = str(Storage(self.real).root), self.catalog
+        own = {real, real.replace(self.project, self.box, 1)} if self.box else {real}
 
         def redirected(storage: Storage, root: Any) -> None:
             made(storage, root)
-            if storage.root == real:
+            if storage.root in own:
                 made(storage, catalog)
 
         def watched(own: Catalog, name: str) -> Any:
@@ -312,15 +317,24 @@ class Observer:
             (Path(self.catalog) / name).symlink_to(own.resolve())
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event != "open" or not isinstance(arguments[0], str):
+        if event in ("os.rename", "os.replace"):
+            path, mode = arguments[1], "w"
+        elif event == "sqlite3.connect":
+            path, mode = arguments[0], "a"
+        elif event == "open":
+            path, mode = arguments[0], str(arguments[1] or "r")
+        else:
             return
-        path, mode = arguments[0], str(arguments[1] or "r")
-        if is_own(path):
-            self.journal.files.append((path, "write" if set(mode) & set("wax+") else "read"))
+        if not isinstance(path, str) or not is_own(path):
+            return
+        path, wrote = str(Path(path).absolute()), bool(set(mode) & set("wax+"))
+        new = wrote and not path.startswith((self.box, self.catalog)) and not os.path.lexists(path)
+        self.journal.files.append((path, "create" if new else "write" if wrote else "read"))
 
     def finished(self) -> Journal:
         """Return the journal."""
         for number, run in enumerate(self.runs):
+            self.journal.latencies[f"run {number}"] = run.runner.world.settings.execution.latency_ns
             self.journal.tracks |= {f"run {number}: {name}": track for name, track in run.tracks().items()}
         return self.journal
 

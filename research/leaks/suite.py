@@ -21,25 +21,33 @@ from lockstep.data.synthetic.market import SyntheticMarket
 from lockstep.engine.errors import LockstepError
 
 from . import cuts as cutting
-from .futures import FUTURES, SAME_LENGTH
+from .files import find_files
+from .futures import CACHE, SAME_LENGTH, future_of
 from .history import History, load_table
 from .journal import AT_CUTS, Difference, Journal, differ_after, differences
+from .ledger import early_fill
 from .localise import localise
 from .targets import Spec
 from .verdict import Verdict
+from .wording import clock_leak, early_leak, nondeterministic, place, sentence
 from .workshop import TargetError, Workshop
 
 MARKET = "synthetic-leaks"
 """The market for targets that name no data: daily bars with splits, dividends, halts and a delisting."""
 SETTINGS = SyntheticMarket(seed=11, symbols=8, sessions=520, start="2016-01-04", step=30, pairs=1, splits=2, late=0)
-COMPILING = 600.0
-"""Seconds that the first run may take, in which kernels are compiled that no cache holds."""
+WRONG_CLOCK = -(423.0 * 86_400.0 + 5.0 * 3_600.0 + 37.0 * 60.0 + 11.0)
+"""Seconds by which the wall clock of the second run is wrong: another year, weekday and hour."""
 PROPERTIES = {
     "cocktail": "prefix invariance",
     "truncate": "truncation",
     "extend": "extension",
     "thin": "prefix invariance, rows missing",
+    CACHE: "cache transparency",
 }
+MOST_CACHES = 4
+"""Cuts at which caches are looked at, where a run leaves files behind."""
+MOST_SEEDS = 3
+"""Futures of the same length that are tried where one of another length has shown a leak."""
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, runs done and runs planned."""
 
@@ -58,12 +66,18 @@ class Options:
         For futures of another length, see `journal.differences`.
     seed : int
         Of cuts and futures.
+    again : tuple of (str, int, int) or None
+        One comparison instead of the search: future, cut (ns UTC), seed of the future.
+    at : tuple of int
+        The cuts, ns UTC, instead of chosen ones.
     """
 
     seconds: float = 300.0
     cuts: int = cutting.MOST
     tolerance: float = 0.0
     seed: int = 0
+    again: tuple[str, int, int] | None = None
+    at: tuple[int, ...] = ()
 
 
 @dataclass
@@ -75,6 +89,8 @@ class Check:
     workshop: Workshop
     progress: Progress = lambda what, done, planned: None
     began: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
+    caches: bool = False
 
     def verdict(self) -> Verdict:
         """Check the target; whatever it does, a verdict comes back."""
@@ -88,13 +104,15 @@ class Check:
         except LockstepError as error:
             verdict.verdict, verdict.reason = "error", str(error)
         verdict.runs = self.workshop.runs
+        if self.workshop.box is not None:
+            verdict.notes += self.workshop.box.notes
         verdict.seconds = round(time.perf_counter() - self.began, 3)
         return verdict
 
     @property
     def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return self.options.seconds - (time.perf_counter() - self.began)
+        """Seconds of the budget that are left; loading and compiling the engine is not counted."""
+        return self.options.seconds - (time.perf_counter() - self.started)
 
     @property
     def _deciding(self) -> tuple[str, ...]:
@@ -102,26 +120,48 @@ class Check:
         return ("jobs",) if self.spec.kind == "job" else ("decisions", "output")
 
     def _fill(self, verdict: Verdict) -> None:
-        self.workshop.seconds = COMPILING
+        for zygote in self.workshop.zygotes:
+            zygote.wait_until_ready()
+        self.started = time.perf_counter()
+        self.workshop.seconds = self.options.seconds
+        self.workshop.deadline = self.started + self.options.seconds
         found = self.workshop.look(self.spec)
         self.spec = replace(self.spec, kind=found["kind"])
         verdict.kind = found["kind"]
         history = self._history(found["datasets"])
         history, base = self._baseline(history)
         verdict.decisions = base.count(self._deciding)
-        chosen = cutting.choose(history, base, self.options.seed, self.options.cuts)
+        chosen = list(self.options.at) or cutting.choose(history, base, self.options.seed, self.options.cuts)
         verdict.cuts = len(chosen)
         self.progress("again, unperturbed", 2, 2 + 3 * len(chosen))
-        again = self.workshop.run(self.spec, history, chosen, zygote=1)
-        gate = [each for each in differences(base, again, 2**62) if not each.track.endswith(AT_CUTS)]
-        if gate:
-            _nondeterministic(verdict, gate[0])
+        again = self._again(verdict, history, base, chosen)
+        if again is None:
             return
         if not verdict.decisions or not chosen:
             verdict.verdict = "vacuous"
             verdict.reason = "it decided nothing on this history: give it a scenario or data on which it acts"
             return
         self._search(verdict, history, again, chosen)
+
+    def _again(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> Journal | None:
+        """Run once more under a wrong clock; return the journal, None where the verdict has been given."""
+        gate: list[Difference] = []
+        try:
+            journal = self.workshop.run(self.spec, history, chosen, zygote=1, clock=WRONG_CLOCK)
+            gate = _beside_cuts(base, journal)
+        except TargetError as error:
+            verdict.notes.append(f"it could not be run under a wrong clock: {error}")
+            journal = self.workshop.run(self.spec, history, chosen, zygote=1)
+            gate = _beside_cuts(base, journal)
+            if gate:
+                nondeterministic(verdict, gate[0])
+        if gate and not verdict.track:
+            right = _beside_cuts(base, self.workshop.run(self.spec, history, chosen, zygote=1))
+            nondeterministic(verdict, right[0]) if right else clock_leak(verdict, gate[0])
+        early = early_fill(journal)
+        if not gate and early is not None:
+            early_leak(verdict, early)
+        return None if gate or early is not None else journal
 
     def _history(self, datasets: dict[str, int]) -> History:
         history = History({})
@@ -158,30 +198,69 @@ class Check:
             for name in sorted(set(missing)):
                 history = self._with(history, name)
         self.workshop.preload = journal.modules
+        box = self.workshop.box
+        assert box is not None
+        self.caches = bool(box.outside or box.written())
+        times, first = history.times, next(iter(history.tables.values()))
+        files = find_files(box.sources or {}, first.sessions, int(times[0]))
+        history = replace(history, files=files)
         self.workshop.seconds = max(self.options.seconds / 2, 5.0)
         return history, journal
 
     def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> None:
         alive, failed = False, []
-        planned = list(_plan(chosen))
-        for number, (future, cut) in enumerate(planned):
+        planned = _plan(chosen, self.options, caches=self.caches)
+        for number, (future, cut, seed) in enumerate(planned):
             if self.left < 0:
                 verdict.notes.append(f"the budget ended after {number} of {len(planned)} comparisons")
                 break
             self.progress(future, number + 2, len(planned) + 2)
-            other = FUTURES[future](history, cut, self.options.seed + number)
+            other = future_of(history, future, cut, seed)
             try:
-                journal = self.workshop.run(self.spec, other, chosen, zygote=number % 2)
+                journal = self.another(future, history, other, chosen, zygote=number % 2)
             except TargetError as error:
                 failed.append(f"{future} at {cut}: {error}")
                 continue
             tolerance = 0.0 if future in SAME_LENGTH else self.options.tolerance
             found = differences(base, journal, cut, tolerance)
             if found:
+                if future == "truncate" and not self.options.again:
+                    future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
+                verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
                 self._leak(verdict, history, base, other, future, cut, found, chosen)
                 return
-            alive = alive or (future != "truncate" and differ_after(base, journal, cut, self._deciding))
+            # A history of another length changes how much is done later, whatever the target looks at.
+            alive = alive or (future == "cocktail" and differ_after(base, journal, cut, self._deciding))
         self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
+
+    def _same_length(
+        self,
+        history: History,
+        base: Journal,
+        cut: int,
+        seed: int,
+        chosen: list[int],
+        found: list[Difference],
+        truncated: History,
+    ) -> tuple[str, int, History, list[Difference]]:
+        """Return a future of the same length that shows a truncation leak too, which tells how far it looks."""
+        for other_seed in range(seed + 1000, seed + 1000 + MOST_SEEDS):
+            other = future_of(history, "cocktail", cut, other_seed)
+            try:
+                journal = self.workshop.run(self.spec, other, chosen)
+            except TargetError:
+                continue
+            shown = differences(base, journal, cut)
+            if shown:
+                return "cocktail", other_seed, other, shown
+        return "truncate", seed, truncated, found
+
+    def another(self, future: str, history: History, other: History, cuts: list[int], zygote: int = 0) -> Journal:
+        """Run over another future, or, where caches are looked at, over this one after the other."""
+        journal = self.workshop.run(self.spec, other, cuts, zygote=zygote)
+        if future == CACHE:
+            journal = self.workshop.run(self.spec, history, cuts, zygote=zygote, warm=True)
+        return journal
 
     def _leak(
         self,
@@ -196,9 +275,7 @@ class Check:
     ) -> None:
         first = found[0]
         verdict.verdict, verdict.failed, verdict.cut = "leak", PROPERTIES[future], cut
-        verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
-        verdict.symbol, verdict.fields = first.symbol, list(first.fields)
-        verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
+        place(verdict, first)
         decided = next((each for each in found if each.stage in self._deciding), None)
         if decided is not None:
             known = decided.left or decided.right or {}
@@ -212,46 +289,45 @@ class Check:
         verdict.notes += failed[:3]
         if failed and len(failed) > planned // 2:
             verdict.verdict, verdict.reason = "error", f"it fails on other histories: {failed[0]}"
+        elif not alive and any(note.startswith("the budget ended") for note in verdict.notes):
+            verdict.verdict = "error"
+            verdict.reason = "the budget ended before any other future made a difference: give it more time"
         elif not alive:
             verdict.verdict = "vacuous"
             verdict.reason = (
                 "no other future changed anything it did later: it does not depend on the data it was given"
+                if self.left >= 0
+                else f"the budget of {self.options.seconds:.0f} s ended before another future had changed anything it "
+                "did later: give it more time"
             )
         else:
             verdict.verdict, verdict.reason = "clean", "nothing done by a cut depends on what came after it"
 
 
-def _plan(chosen: list[int]) -> Iterator[tuple[str, int]]:
-    """Yield comparisons, the most telling first: every cut once with each of the best two futures, then the others."""
-    for cut in chosen:
+def _plan(chosen: list[int], options: Options, *, caches: bool) -> list[tuple[str, int, int]]:
+    """Return comparisons (future, cut, seed), the most telling first, or the one that is asked for."""
+    if options.again:
+        return [options.again]
+    return [
+        (future, cut, options.seed + number) for number, (future, cut) in enumerate(_comparisons(chosen, caches=caches))
+    ]
+
+
+def _comparisons(chosen: list[int], *, caches: bool) -> Iterator[tuple[str, int]]:
+    """Yield every cut once with each of the best two futures, then the others."""
+    for number, cut in enumerate(chosen):
         yield "cocktail", cut
         yield "truncate", cut
+        if caches and number < MOST_CACHES:
+            yield CACHE, cut
     for cut in chosen[:2]:
         yield "extend", cut
         yield "thin", cut
 
 
-def _nondeterministic(verdict: Verdict, first: Difference) -> None:
-    verdict.verdict = "nondeterministic"
-    verdict.stage, verdict.track, verdict.ts = first.stage, first.track, first.ts
-    verdict.symbol, verdict.fields = first.symbol, list(first.fields)
-    verdict.left, verdict.right = dict(first.left or {}) or None, dict(first.right or {}) or None
-    verdict.reason = (
-        f"two runs on the same data differ, first in {first.track}: look for the wall clock, unseeded random numbers, "
-        "iteration over a set"
-    )
-
-
-def sentence(verdict: Verdict) -> str:
-    """Return a leak in one sentence."""
-    how_far = {
-        "exact": f"looks {verdict.peek_events} ahead",
-        "at least": f"looks at least {verdict.peek_events} ahead",
-        "to the end": "looks as far as the data goes",
-        "length": "knows how long the data is, or that they end",
-    }.get(verdict.peek_bound, "looks ahead")
-    what = f" at {', '.join(verdict.reads[:4])}" if verdict.reads else ""
-    return f"{verdict.stage} ({verdict.track.split(': ')[-1]}) {how_far}{what}: {verdict.failed} fails"
+def _beside_cuts(one: Journal, other: Journal) -> list[Difference]:
+    """Return differences of two whole runs, save in what only the second records."""
+    return [each for each in differences(one, other, 2**62) if not each.track.endswith(AT_CUTS)]
 
 
 def check(
@@ -264,6 +340,7 @@ def check(
     folder: Path | None = None,
     options: Options = Options(),
     progress: Progress = lambda what, done, planned: None,
+    workshop: Workshop | None = None,
 ) -> Verdict:
     """Check one target for leaks.
 
@@ -285,7 +362,12 @@ def check(
         How hard to look.
     progress : callable
         See `Progress`.
+    workshop : Workshop or None
+        One that is open already, for several checks one after another; then it knows the catalogue.
     """
     spec = Spec(target, scenario=scenario, data=data, parameters=dict(parameters or {}))
-    with Workshop(catalog, folder) as workshop:
+    if workshop is not None:
+        workshop.enter(folder)
         return Check(spec, options, workshop, progress).verdict()
+    with Workshop(catalog, folder) as own:
+        return Check(spec, options, own, progress).verdict()

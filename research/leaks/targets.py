@@ -12,7 +12,6 @@ feature    a name of `engine/features/registry.py`
 Whatever a target runs through the engine is recorded too (`observe`): a pipeline may call `lockstep.run` as it likes.
 """
 
-import importlib
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -147,7 +146,7 @@ def kind_of(found: Any, spec: Spec) -> str:
     return "job" if first == "asof" else "function"
 
 
-def run(spec: Spec) -> dict[str, Track]:
+def run(spec: Spec, catalog: Catalog) -> dict[str, Track]:
     """Run a target once and return the records of what it returned; the engine's own are taken by the observer.
 
     Raises
@@ -156,9 +155,9 @@ def run(spec: Spec) -> dict[str, Track]:
         If it fails.
     """
     if spec.kind == "function":
-        return _run_function(spec)
+        return _run_function(spec, catalog)
     if spec.kind == "feature":
-        return _run_feature(spec)
+        return _run_feature(spec, catalog)
     if spec.kind == "scenario":
         source = load(spec.target)
         sleeves: tuple[Sleeve, ...] = ()
@@ -166,7 +165,7 @@ def run(spec: Spec) -> dict[str, Track]:
         source = load(spec.scenario) if spec.scenario else Source(_plain(spec))
         sleeves = (_sleeve(find(spec.target), spec, source),)
     scenario = source.scenario.model_copy(update={"benchmark": Benchmark(kind="none")})
-    plan = make_plan(scenario, Catalog(), source.folder, sleeves=sleeves)
+    plan = make_plan(scenario, catalog, source.folder, sleeves=sleeves)
     execute(plan, lambda table, rows: None)
     return {}
 
@@ -209,23 +208,18 @@ def job_host(found: Any, parameters: Mapping[str, Any]) -> Any:
     return Host
 
 
-def _run_function(spec: Spec) -> dict[str, Track]:
-    function, catalog = find(spec.target), Catalog()
+def _run_function(spec: Spec, catalog: Catalog) -> dict[str, Track]:
+    function = find(spec.target)
     given = arguments(function, catalog, spec.data, spec.parameters)
     result = function(**given.values)
     return tracks_of(result, given)
 
 
-def _run_feature(spec: Spec) -> dict[str, Track]:
-    feature, catalog = FEATURES[spec.target], Catalog()
+def _run_feature(spec: Spec, catalog: Catalog) -> dict[str, Track]:
+    feature = FEATURES[spec.target]
 
     def computed(**columns: np.ndarray) -> Any:
         return compute(spec.target, columns, **spec.parameters)
 
     given = arguments(computed, catalog, spec.data, {}, names=feature.inputs)
     return tracks_of(computed(**given.values), given)
-
-
-def reload_caches() -> None:
-    """Forget what import machinery remembers of folders."""
-    importlib.invalidate_caches()

@@ -33,6 +33,10 @@ class Verdict:
         When the first record that differs was made, ns UTC.
     cut : int
         Everything known by then was the same in both runs, ns UTC.
+    future, future_seed : str, int
+        What came after the cut in the other run, see `futures`.
+    cuts_at : list of int
+        All cuts at which state was recorded, ns UTC.
     symbol : str
         Its instrument.
     fields : list of str
@@ -48,7 +52,9 @@ class Verdict:
     reads : list of str
         What it looks at, ``symbol.column``.
     source : list of str
-        Places in the source: where data was opened, and what the pre-check found.
+        Places in the source where data was opened.
+    advice : list of str
+        What the pre-check of the source found, ``file:line: pattern: advice``; it never makes a verdict.
     reproducer, command : str
         A file that shows the leak, and the command that runs it.
     runs, cuts, decisions : int
@@ -68,6 +74,9 @@ class Verdict:
     track: str = ""
     ts: int = 0
     cut: int = 0
+    future: str = ""
+    future_seed: int = 0
+    cuts_at: list[int] = field(default_factory=list)
     symbol: str = ""
     fields: list[str] = field(default_factory=list)
     left: dict[str, Any] | None = None
@@ -78,6 +87,7 @@ class Verdict:
     peek_bound: str = ""
     reads: list[str] = field(default_factory=list)
     source: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
     reproducer: str = ""
     command: str = ""
     runs: int = 0

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from lockstep.engine.errors import LockstepError
 
 from .history import History, write_history
 from .journal import Journal
+from .project import Box
 from .targets import Spec
 
 MEMORY = 4 * 2**30
@@ -47,6 +49,9 @@ class Zygote:
     seed: int
 
     def __post_init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         environment = {**os.environ, "PYTHONHASHSEED": str(self.seed), **dict.fromkeys(THREADS, "1")}
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "lockstep.research.leaks.zygote"],
@@ -70,13 +75,20 @@ class Zygote:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
-            if not self.ready:
-                self.ready = bool(json.loads(self.process.stdout.readline()))
+            self.wait_until_ready()
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
             return dict(json.loads(self.process.stdout.readline()))
         except (BrokenPipeError, json.JSONDecodeError) as error:
-            raise TargetError("crash", "the process that runs are forked from was killed") from error
+            self.close()
+            self._begin()
+            raise TargetError("crash", "it killed the process that runs are forked from") from error
+
+    def wait_until_ready(self) -> None:
+        """Wait until Lockstep is loaded, which compiles the engine where no cache holds it."""
+        assert self.process.stdout is not None
+        if not self.ready:
+            self.ready = bool(json.loads(self.process.stdout.readline()))
 
     def close(self) -> None:
         """End the process."""
@@ -108,12 +120,21 @@ class Workshop:
 
         self.catalog = Catalog(real)
         self.real = str(Storage(self.catalog.storage.url).root)
-        self.folder = str((folder or Path.cwd()).resolve())
         memory = Path("/dev/shm")
-        parent = memory if os.access(memory, os.W_OK) else None
-        self.home = Path(tempfile.mkdtemp(prefix="lockstep-leaks-", dir=parent))
+        self.parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+        self.home = Path(tempfile.mkdtemp(prefix="lockstep-leaks-", dir=self.parent))
         self.zygotes = [Zygote(0), Zygote(1)]
-        self.runs, self.seconds, self.preload = 0, 60.0, []
+        self.box: Box | None = None
+        self.enter(folder)
+
+    def enter(self, folder: Path | None = None) -> None:
+        """Begin with another target, in a folder."""
+        self.folder = (folder or Path.cwd()).resolve()
+        if self.box is not None:
+            self.box.close()
+        self.box = Box(self.folder, self.parent)
+        self.runs, self.seconds, self.deadline = 0, 60.0, float("inf")
+        self.preload: list[str] = []
 
     def __enter__(self) -> "Workshop":
         return self
@@ -121,53 +142,90 @@ class Workshop:
     def __exit__(self, *raised: object) -> None:
         for zygote in self.zygotes:
             zygote.close()
+        if self.box is not None:
+            self.box.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def look(self, spec: Spec) -> dict[str, Any]:
         """Return what a target is, see `targets.look_at`."""
         empty = self.home / "none"
         empty.mkdir(exist_ok=True)
-        return dict(self._do(0, {"do": "look", "spec": spec.as_json(), "catalog": str(empty)})["found"])
+        assert self.box is not None
+        self.box.restore({})
+        return dict(self._do(0, {"do": "look", "spec": self._inside(spec), "catalog": str(empty)})["found"])
 
-    def run(self, spec: Spec, history: History, cuts: Sequence[int] = (), zygote: int = 0) -> Journal:
+    def run(
+        self,
+        spec: Spec,
+        history: History,
+        cuts: Sequence[int] = (),
+        zygote: int = 0,
+        *,
+        warm: bool = False,
+        clock: float = 0.0,
+    ) -> Journal:
         """Run a target over a history, from scratch, in a process of its own.
+
+        `warm`: on the files that the last run left; `clock`: seconds by which the wall clock is wrong.
 
         Raises
         ------
         TargetError
             If it fails, or takes too long or too much.
         """
+        assert self.box is not None
         root = self.home / f"catalog-{self.runs}"
         write_history(history, root)
+        (self.box.leave if warm else self.box.restore)(history.changed_files())
         try:
-            job = {"do": "run", "spec": spec.as_json(), "catalog": str(root), "cuts": [int(cut) for cut in cuts]}
+            job = {"do": "run", "spec": self._inside(spec), "catalog": str(root), "cuts": [int(cut) for cut in cuts]}
+            job["clock"] = clock
             journal: Journal = self._do(zygote, job)["journal"]
+            self.box.outside |= {path for path, mode in journal.files if mode == "create"}
+            journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
         finally:
             shutil.rmtree(root, ignore_errors=True)
         return journal
 
+    def _own(self, text: str) -> str:
+        """Return a text with places in the copy named as the user knows them."""
+        assert self.box is not None
+        return text.replace(str(self.box.path), str(self.folder))
+
+    def _inside(self, spec: Spec) -> dict[str, Any]:
+        """Return a target with paths into the project relative to it, so that they lead into the copy."""
+        plain = spec.as_json()
+        for name in ("target", "scenario"):
+            path = Path(plain[name])
+            if path.is_absolute() and path.resolve().is_relative_to(self.folder):
+                plain[name] = str(path.resolve().relative_to(self.folder))
+        return plain
+
     def _do(self, zygote: int, job: dict[str, Any]) -> dict[str, Any]:
+        assert self.box is not None
         self.runs += 1
         result = self.home / f"result-{self.runs}"
         common = {
             "result": str(result),
             "real": self.real,
-            "folder": self.folder,
-            "seconds": self.seconds,
+            "folder": str(self.box.path),
+            "project": str(self.folder),
+            "seconds": max(1.0, min(self.seconds, self.deadline - time.perf_counter())),
             "memory": MEMORY,
             "preload": self.preload,
         }
         end = self.zygotes[zygote].ask({**job, **common})
         if end["timed_out"]:
-            raise TargetError("hang", f"it was still running after {self.seconds:.0f} s and was stopped")
+            raise TargetError("hang", f"it was still running after {common['seconds']:.0f} s and was stopped")
         if not result.exists():
-            raise TargetError("crash", _ended(end))
+            raise TargetError("crash", self._own(_ended(end)))
         with result.open("rb") as file:
             answer: dict[str, Any] = pickle.load(file)
         result.unlink()
         Path(f"{result}.out").unlink(missing_ok=True)
         if "error" in answer:
-            raise TargetError(answer["error"], answer["message"], answer["place"], answer.get("missing", ()))
+            message, place = self._own(answer["message"]), self._own(answer["place"])
+            raise TargetError(answer["error"], message, place, answer.get("missing", ()))
         return answer
 
 

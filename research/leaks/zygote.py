@@ -6,6 +6,7 @@ with it.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import pickle
@@ -21,6 +22,9 @@ from typing import Any
 TAIL = 2000
 """Characters of what a target printed that are kept."""
 CRASHED = 70
+LARGEST_FILE = 2**30
+"""Bytes that any one file may grow to, what is printed included."""
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
@@ -28,6 +32,7 @@ def main() -> None:
     # What the target prints must not reach the pipe that answers go through.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    _adopt()
     _load()
     print(json.dumps({"ready": True}), file=answers, flush=True)
     for line in sys.stdin:
@@ -35,8 +40,13 @@ def main() -> None:
 
 
 def _load() -> None:
-    """Import what every run needs."""
+    """Import what every run needs, and load the engine's compiled code."""
+    import pandas as pd  # noqa: F401
+
     from . import child  # noqa: F401
+    from .warm import warm_up
+
+    warm_up()
 
 
 def _serve(job: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +60,7 @@ def _serve(job: dict[str, Any]) -> dict[str, Any]:
     status, timed_out = _wait(pid, float(job["seconds"]))
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+    _sweep()
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds": time.perf_counter() - began,
@@ -58,6 +69,26 @@ def _serve(job: dict[str, Any]) -> dict[str, Any]:
         "peak_bytes": usage.ru_maxrss * 1024,
         "printed": _tail(job["result"] + ".out"),
     }
+
+
+def _adopt() -> None:
+    """Become the parent of processes whose own parent ends, so that none outlives its run."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _sweep() -> None:
+    """End what a run has left behind, in sessions of its own too."""
+    listing = Path(f"/proc/self/task/{os.getpid()}/children")
+    for _ in range(100):
+        left = [int(pid) for pid in listing.read_text().split()] if listing.exists() else []
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+        if not left:
+            return
 
 
 def _wait(pid: int, seconds: float) -> tuple[int, bool]:
@@ -85,7 +116,7 @@ def _wait(pid: int, seconds: float) -> tuple[int, bool]:
 
 def _child(job: dict[str, Any]) -> None:
     """Run a job in this process and end it."""
-    code = CRASHED
+    code, own = CRASHED, os.getpid()
     try:
         os.setsid()
         _limit(job)
@@ -95,6 +126,8 @@ def _child(job: dict[str, Any]) -> None:
         os.close(0)
         os.open(os.devnull, os.O_RDONLY)
         answer = _answer(job)
+        if os.getpid() != own:  # the target has forked, and this is its child, which has nothing to say
+            os._exit(0)
         part = Path(job["result"] + ".part")
         with part.open("wb") as file:
             pickle.dump(answer, file, protocol=5)
@@ -114,6 +147,7 @@ def _limit(job: dict[str, Any]) -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
 
 
 def _answer(job: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +158,11 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
 
 def _tail(path: str) -> str:
     file = Path(path)
-    return file.read_bytes()[-TAIL:].decode("utf-8", "replace") if file.exists() else ""
+    if not file.exists():
+        return ""
+    with file.open("rb") as printed:
+        printed.seek(max(0, file.stat().st_size - TAIL))
+        return printed.read().decode("utf-8", "replace")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,26 @@ def test_a_missing_leak_check_is_never_silent(run):
     assert "false" in told(run, leak_check={"passed": False})["Leak check"].text
 
 
+def test_a_leak_is_a_warning_and_a_clean_check_a_note(run):
+    clean = {
+        "verdict": "clean",
+        "reason": "nothing depends on what came after",
+        "decisions": 1200,
+        "cuts": 10,
+        "runs": 22,
+    }
+    found = told(run, leak_check=clean)["Leak check"]
+    assert (found.level, found.text) == (
+        "note",
+        "Clean: nothing depends on what came after (1,200 decisions, 10 cuts, 22 runs).",
+    )
+    leak = told(run, leak_check={"verdict": "leak", "reason": "features looks 1 ahead"})["Leak check"]
+    assert (leak.level, leak.text) == ("warning", "Leak: features looks 1 ahead.")
+    vacuous = told(run, leak_check={"verdict": "vacuous", "reason": "it decided nothing"})["Leak check"]
+    assert vacuous.level == "warning"
+    assert "no proof" in vacuous.text
+
+
 def test_survivorship_is_told_in_the_data_s_own_words(run):
     data = [{"dataset": "stocks", "survivorship": "chosen after the fact."}, {"dataset": "fine", "survivorship": ""}]
     assert told(run, data=data)["Survivorship"].text == "stocks: chosen after the fact."
