@@ -14,10 +14,10 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from lockstep.scenarios.durations import nanoseconds
+
 from . import clock, points
 from .session import Session
-
-ARRIVAL_SECONDS = 30.0
 
 
 class PacedSession(Session):
@@ -138,7 +138,7 @@ class PacedSession(Session):
 
     async def _arrived(self, message: dict[str, Any]) -> bool:
         """Wait until all that the venue has sent has come in; False where a stream broke meanwhile."""
-        until = clock.monotonic() + int(ARRIVAL_SECONDS * 1e9)
+        until = clock.monotonic() + nanoseconds(self.setup.live.mute)
         while any(watch.on_this < int(message[name]) for name, watch in self.watches.items()):
             if not self.streams_up or self._slice is not None:
                 return False
@@ -185,7 +185,7 @@ class PacedSession(Session):
             await self._pace.send(json.dumps({"sync": self._syncs}))
         except WebSocketException:
             return False
-        until = clock.monotonic() + int(ARRIVAL_SECONDS * 1e9)
+        until = clock.monotonic() + nanoseconds(self.setup.live.mute)
         updates = self.watches["updates"]
         while self._counts is None or updates.on_this < int(self._counts["updates"]):
             if not self.streams_up or self._pace is None or clock.monotonic() > until:
