@@ -518,13 +518,23 @@ def leaks(
 def bench(
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each workload; the best counts.")] = 5,
     stream: Annotated[int, typer.Option("--stream", min=0, help="Also stream this many bars from Parquet.")] = 0,
+    live: Annotated[bool, typer.Option("--live", help="Measure the live session's core and journal instead.")] = False,
     json_: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line, rates in bars a second.")
+        bool, typer.Option("--json", help="Print one JSON object a line, rates in bars (live: events) a second.")
     ] = False,
 ) -> None:
     """Measure the engine next to a bare numba loop and to vectorbt, on workloads with known answers."""
     from rich.console import Console
 
+    if live:
+        import json
+
+        from lockstep.live.bench import measure as measure_live
+        from lockstep.live.bench import told
+
+        for row in measure_live():
+            typer.echo(json.dumps(row.to_json()) if json_ else told(row))
+        return
     from lockstep.research.bench.run import measure
     from lockstep.research.bench.table import as_json, show
 

@@ -13,6 +13,11 @@ default:
 backtest *ARGS: (setup "run")
     "{{ bin }}/lockstep" backtest "$@"
 
+# Trade a scenario live on paper, at a local venue where there are no keys
+[no-exit-message]
+live *ARGS: (setup "dev")
+    "{{ bin }}/lockstep" live "$@"
+
 # Write a small strategy, its scenario and its test into a folder of that name
 [no-exit-message]
 new NAME: (setup "run")

@@ -23,14 +23,15 @@ class Histogram:
     """Counts of durations in ns."""
 
     def __init__(self) -> None:
-        self._counts = [0] * (64 * _PER_OCTAVE)
+        self._counts: dict[int, int] = {}
         self.count, self.highest = 0, 0
 
     def add(self, ns: int, times: int = 1) -> None:
         """Count a duration."""
         ns = max(ns, 0)
         octave = max(ns.bit_length() - _BITS - 1, 0)
-        self._counts[octave * _PER_OCTAVE + (ns >> octave)] += times
+        place = octave * _PER_OCTAVE + (ns >> octave)
+        self._counts[place] = self._counts.get(place, 0) + times
         self.count += times
         if ns > self.highest:
             self.highest = ns
@@ -38,9 +39,9 @@ class Histogram:
     def at(self, part: float) -> int:
         """Return the duration, ns, that a part of all does not exceed; 0 where nothing was counted."""
         left = part * self.count
-        for place, count in enumerate(self._counts):
-            left -= count
-            if count and left <= 0:
+        for place in sorted(self._counts):
+            left -= self._counts[place]
+            if left <= 0:
                 octave = max(place // _PER_OCTAVE - 1, 0)
                 return min(((place - octave * _PER_OCTAVE + 1) << octave) - 1, self.highest)
         return self.highest

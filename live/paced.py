@@ -14,10 +14,10 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from lockstep.scenarios.durations import nanoseconds
+
 from . import clock, points
 from .session import Session
-
-ARRIVAL_SECONDS = 30.0
 
 
 class PacedSession(Session):
@@ -60,12 +60,16 @@ class PacedSession(Session):
         if "sync" in message:
             self._counts = message
         else:
-            self._slice = message
+            self._slice = message | {"lives": self._lives()}
             if not self.time.paced:
                 self.time.set(int(message["time"]))
             if message.get("end"):
                 self.ended = True
         self._wake.set()
+
+    def _lives(self) -> dict[str, int]:
+        """Return how often each stream has been made anew: what was sent on an earlier connection does not come."""
+        return {name: watch.reconnects for name, watch in self.watches.items()}
 
     # -- slices --------------------------------------------------------------------------------------------------
 
@@ -138,19 +142,23 @@ class PacedSession(Session):
 
     async def _arrived(self, message: dict[str, Any]) -> bool:
         """Wait until all that the venue has sent has come in; False where a stream broke meanwhile."""
-        until = clock.monotonic() + int(ARRIVAL_SECONDS * 1e9)
-        while any(watch.on_this < int(message[name]) for name, watch in self.watches.items()):
+        until = clock.monotonic() + nanoseconds(self.setup.live.mute)
+        while any(self._lacks(watch, message) for watch in self.watches.values()):
             if not self.streams_up or self._slice is not None:
                 return False
             if clock.monotonic() > until:
                 for stream in self.streams:
-                    if stream.watch.on_this < int(message[stream.watch.name]):
+                    if self._lacks(stream.watch, message):
                         self.alert("mute", f"{stream.watch.name} has not said what the venue sent")
                         await stream.renew("mute")
                 return False
             await self._wait(0.05)
             self._wake.clear()
         return True
+
+    def _lacks(self, watch: Any, message: dict[str, Any]) -> bool:
+        """Return whether something of a slice is still to come on a stream."""
+        return watch.reconnects == message["lives"][watch.name] and watch.on_this < int(message[watch.name])
 
     async def _quiet(self) -> None:
         """Wait until no request, job or order update is under way."""
@@ -185,10 +193,10 @@ class PacedSession(Session):
             await self._pace.send(json.dumps({"sync": self._syncs}))
         except WebSocketException:
             return False
-        until = clock.monotonic() + int(ARRIVAL_SECONDS * 1e9)
-        updates = self.watches["updates"]
+        until = clock.monotonic() + nanoseconds(self.setup.live.mute)
+        updates, lives = self.watches["updates"], self._lives()
         while self._counts is None or updates.on_this < int(self._counts["updates"]):
-            if not self.streams_up or self._pace is None or clock.monotonic() > until:
+            if self._lives() != lives or not self.streams_up or self._pace is None or clock.monotonic() > until:
                 return False
             await self._wait(0.05)
             self._wake.clear()

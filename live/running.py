@@ -17,6 +17,7 @@ from lockstep.scenarios.loading import Source
 from . import clock
 from .alpaca.decode import micros, number
 from .alpaca.rest import Rest
+from .gap import Gap
 from .history import WarmUp, bars, corporate_actions
 from .journal import Reader
 from .journal.writing import FILE
@@ -24,7 +25,8 @@ from .paced import PacedSession
 from .places import Place, now_and_account
 from .publishing import Commands, Publisher
 from .recovery import Run, begin, resume
-from .replay import Verdict, replay
+from .replay import Verdict
+from .report import publish
 from .schedule import Due
 from .session import Session
 from .setup import from_scenario
@@ -55,6 +57,7 @@ class Finished:
 
     folder: Path
     verdict: Verdict
+    gap: Gap | None
     rows: int
     orders: int
     fills: int
@@ -105,9 +108,9 @@ def trade(
     finally:
         run.journal.close()
     seconds = (clock.monotonic() - began) / SECOND
-    header = run.core.world.header
+    header, (verdict, gap) = run.core.world.header, publish(run.folder)
     return Finished(
-        run.folder, replay(run.folder), run.pipeline.rows.number, int(header.count_orders), int(header.count_fills),
+        run.folder, verdict, gap, run.pipeline.rows.number, int(header.count_orders), int(header.count_fills),
         int(header.equity), seconds, run.pipeline.latency.summaries(), session.asked_to_stop,
     )  # fmt: skip
 

@@ -106,6 +106,21 @@ def _tell(done: Any) -> None:
         f"{done.folder}: {told['ended']}; {told['events']:,} events, {told['orders']:,} orders, {told['fills']:,} fills"
     )
     typer.echo(f"final equity {told['final_equity']:,.2f}; replay: {_sentence(done.verdict)}")
+    if done.gap is not None:
+        _tell_gap(done.gap.to_json())
+        from lockstep.reports import render
+
+        typer.echo(render(done.folder))
+
+
+def _tell_gap(gap: dict[str, Any]) -> None:
+    """Print the reality gap in three lines."""
+    causes = ", ".join(f"{cause} {amount:+,.2f}" for cause, amount in gap["causes"].items() if round(amount, 2))
+    typer.echo(f"profit {gap['profit']:,.2f}; with simulated fills {gap['profit_simulated']:,.2f}")
+    typer.echo(f"  the difference: {causes or 'none'}; slippage {gap['slippage_bps']:.2f} bps of what was traded")
+    typer.echo(
+        f"  {gap['matched']:,} of {gap['orders']:,} orders are the same in both, {gap['missed']:,} filled otherwise"
+    )
 
 
 def _sentence(verdict: Any) -> str:
@@ -129,5 +144,7 @@ def replay(
         typer.echo(f"{run}: {_sentence(verdict)}")
         for difference in verdict.differences:
             typer.echo(f"  {difference}")
+        if (run / "gap.json").is_file():
+            _tell_gap(json.loads((run / "gap.json").read_text(encoding="utf-8")))
     if verdict.divergence is not None:
         raise VerifyError(_sentence(verdict))

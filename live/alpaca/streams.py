@@ -73,11 +73,11 @@ class Watch:
         return self.state is StreamState.UP
 
 
-async def _within(step: Any, what: str) -> Any:
+async def _within(step: Any, what: str, seconds: float) -> Any:
     try:
-        return await asyncio.wait_for(step, HANDSHAKE_SECONDS)
+        return await asyncio.wait_for(step, seconds)
     except TimeoutError:
-        raise ConnectionError(f"no {what} within {HANDSHAKE_SECONDS:g} s") from None
+        raise ConnectionError(f"no {what} within {seconds:g} s") from None
 
 
 class _Tamed:
@@ -87,8 +87,8 @@ class _Tamed:
     auth: Any
     retries_from: float
 
-    def _calm(self, fastest: float) -> None:
-        self._reconnect_min_backoff = fastest
+    def _calm(self, fastest: float, seconds: float) -> None:
+        self._reconnect_min_backoff, self.seconds = fastest, min(seconds, HANDSHAKE_SECONDS)
         self._websocket_params = dict(SOCKET)
 
     async def _start_ws(self) -> None:
@@ -148,7 +148,7 @@ class MarketStream(_Tamed, StockDataStream):
     ) -> None:  # fmt: skip
         super().__init__(access.key, access.secret, raw_data=True, url_override=access.market_url)
         self.watch, self.auth, self.sink, self.odd = watch, access.auth, sink, odd
-        self._calm(0.2)
+        self._calm(0.2, access.timeout)
         for channel, symbols in channels.items():
             self._handlers[channel] = dict.fromkeys(symbols, self._never)
 
@@ -156,8 +156,8 @@ class MarketStream(_Tamed, StockDataStream):
         """Stand for the SDK's handlers, which are not used."""
 
     async def _shake_hands(self) -> None:
-        await _within(self._connect(), "welcome from market data")
-        await _within(self._auth(), "answer to the keys from market data")
+        await _within(self._connect(), "welcome from market data", self.seconds)
+        await _within(self._auth(), "answer to the keys from market data", self.seconds)
 
     async def _consume(self) -> bool:
         while True:
@@ -214,17 +214,17 @@ class UpdateStream(_Tamed, TradingStream):
     ) -> None:
         super().__init__(access.key, access.secret, raw_data=True, url_override=access.updates_url)
         self.watch, self.auth, self.sink, self.odd = watch, access.auth, sink, odd
-        self._calm(0.2)
+        self._calm(0.2, access.timeout)
         self._trade_updates_handler = self._never
 
     async def _never(self, message: Any) -> None:
         """Stand for the SDK's handler, which is not used."""
 
     async def _shake_hands(self) -> None:
-        await _within(self._connect(), "connection to order updates")
-        await _within(self._auth(), "answer to the keys from order updates")
+        await _within(self._connect(), "connection to order updates", self.seconds)
+        await _within(self._auth(), "answer to the keys from order updates", self.seconds)
         await self._subscribe_trade_updates()
-        await _within(self._listening(), "`listening` from order updates")
+        await _within(self._listening(), "`listening` from order updates", self.seconds)
         self.watch.set(StreamState.UP)
 
     async def _listening(self) -> None:

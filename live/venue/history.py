@@ -58,11 +58,12 @@ class History:
         start, end : int
             Bounds on `ts_event`, ns UTC, both inclusive.
         """
-        self._close()
+        # One array until the chunk is full: a chunk for each question would make the next one slower.
+        self._open = [join(*self._open)] if self._open else []
         reach = self.recording.delay
         parts = [
             self._chosen(chunk, instruments, kinds, start, end)
-            for chunk in self._chunks
+            for chunk in (*self._chunks, *self._open)
             if start <= int(chunk["ts_available"][-1]) and int(chunk["ts_available"][0]) - reach <= end
         ]
         if self._dropped >= 0 and start <= self._dropped:
@@ -70,9 +71,9 @@ class History:
         return join(*parts)
 
     def _chosen(self, chunk: Events, instruments: list[int], kinds: tuple[int, ...], start: int, end: int) -> Events:
-        ts = chunk["ts_event"]
-        wanted = np.isin(chunk["kind"], kinds) & np.isin(chunk["instrument"], instruments)
-        return chunk[wanted & (ts >= start) & (ts <= end)]
+        chosen = chunk[np.isin(chunk["kind"], kinds)]
+        ts = chosen["ts_event"]
+        return chosen[np.isin(chosen["instrument"], instruments) & (ts >= start) & (ts <= end)]
 
     def _older(self, instruments: list[int], kinds: tuple[int, ...], start: int, end: int) -> Events:
         parts: list[Any] = []

@@ -1,5 +1,6 @@
 """The venue's time and its trading hours."""
 
+from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,7 @@ class Hours:
     def __init__(self, sessions: Sessions, now: int) -> None:
         self.recorded, self.sessions, self.now = sessions, sessions, now
         self.zone = ZoneInfo(sessions.zone)
+        self._dates = dates_of(sessions)
 
     def begin_round(self, shift: int) -> None:
         """Take the calendar that goes with a recording moved by so many ns."""
@@ -36,6 +38,7 @@ class Hours:
             base, date=base.date + days, open=base.open + shift, close=base.close + shift,
             midnight=base.midnight + shift,
         )  # fmt: skip
+        self._dates = dates_of(self.sessions)
 
     def close_early(self, close: int) -> None:
         """Let the session at hand, or the next one, close at `close` (ns UTC)."""
@@ -81,22 +84,19 @@ class Hours:
 
     def calendar(self, start: str | None, end: str | None) -> list[dict[str, str]]:
         """Return the sessions between two dates (both inclusive), in exchange time."""
-        found = []
-        for number in range(len(self.sessions)):
-            date = iso_date(int(self.sessions.date[number]))
-            if (start or "") <= date <= (end or "9999"):
-                opens, closes = (self._local(int(each[number])) for each in (self.sessions.open, self.sessions.close))
-                found.append(
-                    {
-                        "date": date,
-                        "open": opens,
-                        "close": closes,
-                        "session_open": opens.replace(":", ""),
-                        "session_close": closes.replace(":", ""),
-                        "settlement_date": iso_date(int(self.sessions.date[min(number + 1, len(self.sessions) - 1)])),
-                    }
-                )
-        return found
+        first, last = bisect_left(self._dates, start or ""), bisect_right(self._dates, end or "9999")
+        return [self._shown(number) for number in range(first, last)]
+
+    def _shown(self, number: int) -> dict[str, str]:
+        opens, closes = (self._local(int(each[number])) for each in (self.sessions.open, self.sessions.close))
+        return {
+            "date": self._dates[number],
+            "open": opens,
+            "close": closes,
+            "session_open": opens.replace(":", ""),
+            "session_close": closes.replace(":", ""),
+            "settlement_date": self._dates[min(number + 1, len(self.sessions) - 1)],
+        }
 
     def _local(self, ts: int) -> str:
         return datetime.fromtimestamp(ts // SECOND, UTC).astimezone(self.zone).strftime("%H:%M")
@@ -126,3 +126,8 @@ class Hours:
         day = datetime.fromtimestamp(self.now // SECOND, UTC).astimezone(self.zone).date().isoformat()
         number = int(np.datetime64(day, "D").astype(np.int64))
         return bool((self.sessions.date == number).any())
+
+
+def dates_of(sessions: Sessions) -> list[str]:
+    """Return the ISO dates of a calendar's sessions."""
+    return [iso_date(day) for day in sessions.date.tolist()]

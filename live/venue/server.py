@@ -126,7 +126,8 @@ def bind(port: int) -> socket.socket:
     ConfigError
         If the port is taken or forbidden.
     """
-    door = socket.socket()
+    # Only where the protocol is named does asyncio switch Nagle's algorithm off, which costs 40 ms an answer.
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         door.bind((LOOPBACK, port))
