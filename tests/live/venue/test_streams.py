@@ -35,7 +35,7 @@ class Market:
         self.socket.send(msgpack.packb(message) if not isinstance(message, bytes) else message)
         return self.hear()
 
-    def hear(self, timeout=5):
+    def hear(self, timeout=30):
         return msgpack.unpackb(self.socket.recv(timeout))
 
     def in_(self):
