@@ -223,7 +223,7 @@ class Check:
                 failed.append(f"{future} at {cut}: {error}")
                 continue
             tolerance = 0.0 if future in SAME_LENGTH else self.options.tolerance
-            found = differences(base, journal, cut, tolerance)
+            found = differences(base, journal, cutting.agreed_until(history, cut, future), tolerance)
             if found:
                 if future == "truncate" and not self.options.again:
                     future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
@@ -271,7 +271,7 @@ class Check:
                 journal = self.workshop.run(self.spec, other, chosen)
             except TargetError:
                 continue
-            shown = differences(base, journal, cut)
+            shown = differences(base, journal, cutting.agreed_until(history, cut, "cocktail"))
             if shown:
                 return "cocktail", other_seed, other, shown
         return "truncate", seed, truncated, found
