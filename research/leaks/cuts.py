@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .futures import SAME_LENGTH
 from .history import History
 from .journal import Journal
 
@@ -36,6 +37,18 @@ def choose(history: History, journal: Journal, seed: int = 0, most: int = MOST) 
         if len(found) >= most:
             break
     return found
+
+
+def agreed_until(history: History, cut: int, future: str) -> int:
+    """Return the last instant before anything after a cut becomes known; what is done by then must agree.
+
+    Where a history ends at the cut, so does what is done.
+    """
+    if future not in SAME_LENGTH:
+        return cut
+    actions = [table.actions_known_at for table in history.tables.values()]
+    known = np.concatenate([history.times, *actions, *[file.known for file in history.files]])
+    return int(np.min(known[known > cut], initial=2**62)) - 1
 
 
 def _wanted(history: History, journal: Journal, usable: np.ndarray, rng: np.random.Generator) -> Iterator[int]:

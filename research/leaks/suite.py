@@ -27,9 +27,10 @@ from .history import History, load_table
 from .journal import AT_CUTS, Difference, Journal, differ_after, differences
 from .ledger import early_fill
 from .localise import localise
+from .nullmarket import CERTAIN, WORLDS, certainty, earning_tracks, null_market
 from .targets import Spec
 from .verdict import Verdict
-from .wording import clock_leak, early_leak, nondeterministic, place, sentence
+from .wording import clock_leak, early_leak, nondeterministic, null_leak, place, sentence
 from .workshop import TargetError, Workshop
 
 MARKET = "synthetic-leaks"
@@ -222,7 +223,7 @@ class Check:
                 failed.append(f"{future} at {cut}: {error}")
                 continue
             tolerance = 0.0 if future in SAME_LENGTH else self.options.tolerance
-            found = differences(base, journal, cut, tolerance)
+            found = differences(base, journal, cutting.agreed_until(history, cut, future), tolerance)
             if found:
                 if future == "truncate" and not self.options.again:
                     future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
@@ -231,7 +232,27 @@ class Check:
                 return
             # A history of another length changes how much is done later, whatever the target looks at.
             alive = alive or (future == "cocktail" and differ_after(base, journal, cut, self._deciding))
+        if not self.options.again and self._earns_from_nothing(verdict, history, base):
+            return
         self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
+
+    def _earns_from_nothing(self, verdict: Verdict, history: History, base: Journal) -> bool:
+        """Look at what a function says it earned on null markets; tell whether that is a leak."""
+        tracks, journals = earning_tracks(base), []
+        for world in range(WORLDS if tracks else 0):
+            if self.left < 0:
+                break
+            self.progress("null market", world, WORLDS)
+            try:
+                journals.append(self.workshop.run(self.spec, null_market(history, self.options.seed + world)))
+            except TargetError as error:
+                verdict.notes.append(f"null market {world}: {error}")
+        for track in tracks:
+            t = certainty(journals, track)
+            if t > CERTAIN:
+                null_leak(verdict, track, t, len(journals))
+                return True
+        return False
 
     def _same_length(
         self,
@@ -250,7 +271,7 @@ class Check:
                 journal = self.workshop.run(self.spec, other, chosen)
             except TargetError:
                 continue
-            shown = differences(base, journal, cut)
+            shown = differences(base, journal, cutting.agreed_until(history, cut, "cocktail"))
             if shown:
                 return "cocktail", other_seed, other, shown
         return "truncate", seed, truncated, found

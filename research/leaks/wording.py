@@ -28,6 +28,15 @@ def early_leak(verdict: Verdict, first: Difference) -> None:
     verdict.reason = "an order is filled at a price that happened before the order could reach the market"
 
 
+def null_leak(verdict: Verdict, track: str, t: float, worlds: int) -> None:
+    """Write down that a function earns where nobody can."""
+    verdict.verdict, verdict.failed, verdict.stage, verdict.track = "leak", "null market", "output", track
+    verdict.reason = (
+        f"{track.removeprefix('output.')} earns on {worlds} martingale markets without costs (t = {t:.1f}): "
+        "it fills at a price older than what it decides by, or adjusts what it earns by what it knows later"
+    )
+
+
 def nondeterministic(verdict: Verdict, first: Difference) -> None:
     """Write down that two runs on the same data differ."""
     place(verdict, first)
