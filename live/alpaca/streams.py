@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import warnings
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -108,8 +109,9 @@ class _Tamed:
         # A quiet stream that came up is as good as a busy one: the next reconnect is quick again.
         self._data_received = True
 
+    @abstractmethod
     async def _shake_hands(self) -> None:
-        raise NotImplementedError
+        """Connect, prove who we are, subscribe."""
 
     async def close(self) -> None:
         """Close the connection and say so."""

@@ -123,10 +123,10 @@ class Journal:
         try:
             for statement, values in (*statements, *notes):
                 connection.execute(statement, values)
-        except BaseException:
+        except BaseException as failure:
             connection.execute("ROLLBACK")
             self._notes = notes + self._notes
-            raise
+            raise failure
         connection.execute("COMMIT")
 
     def append(self, rows: Rows) -> None:
