@@ -45,6 +45,7 @@ REASONS = {
     "volume_cap": "its share of the volume was used up",
     "unknown_order": "the broker did not know the order",
     "broker": "the broker rejected it",
+    "stale": "the decision was too old to be sent",
     OPEN: "it was still open when the run ended",
 }
 
