@@ -538,11 +538,12 @@ def bench(
     from lockstep.research.bench.run import measure
     from lockstep.research.bench.table import as_json, show
 
-    rows = list(measure(runs))
-    if stream:
+    rows = []
+    if stream:  # first, while the process has held no other workload's memory
         from lockstep.research.bench.stream import measure_stream
 
         rows.append(measure_stream(stream))
+    rows += measure(runs)
     if json_:
         typer.echo("\n".join(as_json(row) for row in rows))
     else:
