@@ -16,6 +16,7 @@ from lockstep import __version__
 from lockstep.live.commands import alerts_app, keys_app, kill
 from lockstep.live.session_commands import live, replay
 from lockstep.live.venue.commands import venue
+from lockstep.research.commands import leaks
 
 if TYPE_CHECKING:
     from lockstep.data.catalog import Catalog
@@ -45,6 +46,7 @@ app.command(epilog=EPILOG)(venue)
 app.command(epilog=EPILOG)(live)
 app.command(epilog=EPILOG)(replay)
 app.command(epilog=EPILOG)(kill)
+app.command(epilog=EPILOG)(leaks)
 
 Scenarios = Annotated[
     list[str] | None,
@@ -459,59 +461,6 @@ def _row(result: "RunResult") -> list[str]:
         f"{result.manifest['events_per_second'] or 0:,}",
         result.outcome.digest[:8],
     ]
-
-
-@app.command(epilog=EPILOG)
-def leaks(
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[TARGET]...",
-            help="Scenarios, features, or dotted strategies, jobs and functions; `corpus` and names of its cases; "
-            "none means all bundled scenarios.",
-        ),
-    ] = None,
-    scenario: Annotated[str, typer.Option(help="The scenario that a strategy or job is run in.")] = "",
-    data: Annotated[str, typer.Option(help="The dataset it is run on; else a synthetic market.")] = "",
-    parameters: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the target.")
-    ] = None,
-    budget: Annotated[str, typer.Option(help="Time for each target, such as 30s or 5m, or nightly.")] = "5m",
-    tolerance: Annotated[
-        float, typer.Option(help="Relative, for floating-point results on histories of another length.")
-    ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of cuts and futures.")] = 0,
-    again: Annotated[
-        Path | None, typer.Option("--again", metavar="FILE", help="Run the one comparison of a reproducer file again.")
-    ] = None,
-    catalog: CatalogRoot = None,
-    json: Json = False,
-) -> None:
-    """Prove that what is done by a time does not depend on what became known after it.
-
-    Exit codes: 0 clean, 7 leak, 8 nondeterministic, 4 the target failed, 9 vacuous.
-    """
-    from lockstep.research.leaks.command import run_again, run_checks, run_corpus
-
-    if again is not None:
-        if targets:
-            raise typer.BadParameter("it names its target itself; give it without TARGET", param_hint="--again")
-        raise typer.Exit(run_again(again, json=json))
-    if targets and targets[0] == "corpus":
-        raise typer.Exit(run_corpus(targets[1:], budget=budget, seed=seed, catalog=catalog, json=json))
-    code = run_checks(
-        targets or [],
-        scenario=scenario,
-        data=data,
-        given=parameters or [],
-        budget=budget,
-        tolerance=tolerance,
-        seed=seed,
-        catalog=catalog,
-        json=json,
-    )
-    if code:
-        raise typer.Exit(code)
 
 
 @app.command()
