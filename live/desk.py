@@ -9,7 +9,7 @@ is new becomes rows: growth of the filled quantity, a first acceptance, an end. 
 of times, in any order.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -68,7 +68,7 @@ class Desk:
         self.halted: list[bool] = [False] * len(self.instruments)
         self.requests: list[Request] = []
         self.known: Callable[[str], bool] = lambda key: False
-        """Whether an intent of this key stands in the journal already; recovery sets it."""
+        """Whether an intent of this key stood in the journal when the run was brought back; recovery sets it."""
         self.known_ids: dict[int, str] = {}
         """Broker's ids by order, as the journal holds them; recovery sets it."""
 
@@ -321,6 +321,23 @@ class Desk:
         else:
             self.tickets.by_broker[broker_id] = ticket
             ticket.next_id = broker_id
+
+    def remember(self, keys: Collection[str]) -> None:
+        """Take over the keys of all requests that the journal holds, once its rows are applied.
+
+        Requests that answers brought about have no rows: what they counted and waited for is known by their keys alone.
+        """
+        self.known = frozenset(keys).__contains__
+        for key in keys:
+            ticket = self._asked(key)
+            suffix = key.removeprefix(self.key(ticket.order_id)) if ticket is not None else ""
+            if ticket is None or not suffix:
+                continue
+            count = int(suffix[2:])
+            if suffix.startswith("-c") and count > ticket.cancels:
+                ticket.cancels, ticket.cancel_waits = count, False
+            elif suffix.startswith("-r") and count > ticket.replaces:
+                ticket.replaces, ticket.terms_wait = count, False
 
     def keys(self) -> Iterable[str]:
         """Return the client order ids of open orders that the broker may have."""

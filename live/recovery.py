@@ -162,8 +162,8 @@ class _Recovery:
                 run.journal.note_digests([digest])
         self._answers()
         self._requests()
+        run.desk.remember(self.intents)
         run.pipeline.rows.clear()
-        run.desk.known = lambda key: False
 
     def _batch(self, first: int, events: Any) -> None:
         rows, pipeline = self.run.pipeline.rows, self.run.pipeline

@@ -1,8 +1,11 @@
 """What every request passes: keys, the count of requests in flight, the rate limit, and the faults of requests."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
+
+from starlette.requests import ClientDisconnect
 
 from lockstep.live import clock
 
@@ -91,7 +94,8 @@ class Gate:
         elif self.venue.options.rate_limit and self._count > self.venue.options.rate_limit:
             await _refuse(scope, receive, send, 429, {"code": 42910000, "message": "rate limit exceeded"})
         else:
-            await self.app(scope, receive, send)
+            with contextlib.suppress(ClientDisconnect):  # nobody is left to answer; what was half sent was not taken
+                await self.app(scope, receive, send)
 
     async def _faulty(self, fault: Fault, scope: Any, receive: Any, send: Any, release: Any) -> None:
         """Serve a request as the script wants it: answered wrongly, late, or not at all; processed before or not."""
