@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from lockstep.research.leaks import TOLERANCE
+
 
 def leaks(
     targets: Annotated[
@@ -23,8 +25,10 @@ def leaks(
     budget: Annotated[str, typer.Option(help="Time for each target, such as 30s or 5m, or nightly.")] = "5m",
     tolerance: Annotated[
         float, typer.Option(help="Relative, for floating-point results on histories of another length.")
-    ] = 0.0,
+    ] = TOLERANCE,
     seed: Annotated[int, typer.Option(help="Of cuts and futures.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Of `corpus`: judge each case with so many seeds.")] = 1,
+    table: Annotated[str, typer.Option(help="Of `corpus`: corpus, freqtrade or further.")] = "corpus",
     again: Annotated[
         Path | None, typer.Option("--again", metavar="FILE", help="Run the one comparison of a reproducer file again.")
     ] = None,
@@ -45,7 +49,9 @@ def leaks(
             raise typer.BadParameter("it names its target itself; give it without TARGET", param_hint="--again")
         raise typer.Exit(run_again(again, json=json))
     if targets and targets[0] == "corpus":
-        raise typer.Exit(run_corpus(targets[1:], budget=budget, seed=seed, catalog=catalog, json=json))
+        raise typer.Exit(
+            run_corpus(targets[1:], table=table, budget=budget, seed=seed, seeds=seeds, catalog=catalog, json=json)
+        )
     code = run_checks(
         targets or [],
         scenario=scenario,

@@ -49,7 +49,7 @@ def compute_features(plan: Plan) -> dict[int, FeatureColumns]:
     for k, sleeve in enumerate(plan.sleeves):
         function = getattr(sleeve.strategy, "features", None)
         if function is not None:
-            found[k] = _columns(function, sleeve, bars, known)
+            found[k] = feature_columns(function, sleeve, bars, known)
     return found
 
 
@@ -69,9 +69,16 @@ def replayed_bars(plan: Plan) -> tuple[dict[str, pd.DataFrame], dict[str, np.nda
     return frames, known
 
 
-def _columns(
+def feature_columns(
     function: Any, sleeve: Sleeve, bars: Mapping[str, pd.DataFrame], known: Mapping[str, np.ndarray]
 ) -> FeatureColumns:
+    """Return a sleeve's features, from bars by symbol and when each is known (ns UTC).
+
+    Raises
+    ------
+    StrategyError
+        If the function fails or returns what cannot be placed in time.
+    """
     names = list(inspect.signature(function).parameters)
     more = [dict(sleeve.parameters)] if len(names) > 1 else []
     where = f"{sleeve.name}: features"

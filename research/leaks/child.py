@@ -11,8 +11,10 @@ from lockstep.data.catalog import VARIABLE, Catalog
 from lockstep.engine.errors import LockstepError
 
 from .clock import shift_clock
-from .observe import INSTALLED, PACKAGE, Observer
+from .observe import INSTALLED, PACKAGE, Observer, source_place
+from .scouting import scout_target
 from .targets import Spec, look_at, run
+from .transforms import reach_transforms
 
 PRESENT = frozenset(sys.modules)
 """What was loaded before anything of the target was."""
@@ -24,8 +26,8 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     job : dict
-        ``do``: ``look`` or ``run``; ``spec``; ``catalog`` and ``real``: the catalogue to read and the one it stands in
-        for; ``cuts``: ns UTC; ``folder``: where to run; ``paths``: what to import from first.
+        ``do``: ``look``, ``scout`` or ``run``; ``spec``; ``catalog`` and ``real``: the catalogue to read and the one it
+        stands in for; ``cuts``: ns UTC; ``folder``: where to run; ``paths``: what to import from first.
     """
     os.environ[VARIABLE] = job["catalog"]
     os.chdir(job["folder"])
@@ -36,11 +38,14 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     os.environ["TMPDIR"] = os.environ["XDG_CACHE_HOME"] = tempfile.tempdir = str(temporary)
     observer = Observer(job.get("cuts", ()), job["catalog"], job["real"], job["folder"], job["project"])
     try:
-        if job["do"] == "look":
-            return {"found": look_at(spec)}
+        reach_transforms(job.get("scales", {}), observer.journal.transforms, source_place)
         if job.get("clock"):
             shift_clock(job["clock"])
         observer.install()
+        if job["do"] == "look":
+            return {"found": look_at(spec)}
+        if job["do"] == "scout":
+            return {"finds": scout_target(spec, Catalog(job["catalog"]), job["wanted"], **job["options"])}
         tracks = run(spec, Catalog(job["catalog"]))
         journal = observer.finished()
         journal.tracks |= tracks

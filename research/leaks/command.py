@@ -76,21 +76,28 @@ def run_again(path: Path, *, json: bool) -> int:
     return verdict.exit_code
 
 
-def run_corpus(names: Sequence[str], *, budget: str, seed: int, catalog: str | None, json: bool) -> int:
-    """Check cases of the corpus, all or the named ones, print a row for each; return 1 if one was judged wrongly."""
-    cases = [case for case in load_cases() if not names or case.name in names]
-    if not cases:
+def run_corpus(
+    names: Sequence[str], *, table: str, budget: str, seed: int, seeds: int, catalog: str | None, json: bool
+) -> int:
+    """Check cases of a table, all or the named ones, with some seeds each, and print a row for each.
+
+    Returns 1 if one was judged wrongly, else 0.
+    """
+    known = load_cases(table)
+    unknown = sorted({*names} - {case.name for case in known})
+    if unknown:
         raise ConfigError(
-            f"corpus: no case is called {', '.join(names)}; known: {', '.join(c.name for c in load_cases())}"
+            f"{table}: no case is called {', '.join(unknown)}; known: {', '.join(case.name for case in known)}"
         )
-    options = Options(seconds=seconds_of(budget), seed=seed)
     wrong = 0
     with Workshop(catalog) as workshop:
-        for case in cases:
-            with _Bar(case.name) as bar:
-                outcome = run_case(case, options, catalog, bar.update, workshop)
-            wrong += bool(outcome.faults)
-            print(outcome.as_json() if json else outcome.as_line(), flush=True)
+        for case in [case for case in known if not names or case.name in names]:
+            for each in range(seed, seed + seeds):
+                options = Options(seconds=seconds_of(budget), seed=each)
+                with _Bar(case.name) as bar:
+                    outcome = run_case(case, options, catalog, bar.update, workshop)
+                wrong += bool(outcome.faults)
+                print(outcome.as_json() if json else outcome.as_line(), flush=True)
     return 1 if wrong else 0
 
 

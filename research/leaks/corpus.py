@@ -14,11 +14,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lockstep.engine.errors import ConfigError
 
+from . import TOLERANCE
 from .suite import Options, Progress, check
 from .verdict import Verdict
 from .workshop import Workshop
 
-ROOT = Path(__file__).resolve().parents[2] / "tests" / "leakage" / "corpus"
+ROOT = Path(__file__).resolve().parents[2] / "tests" / "leakage"
+TABLES = ("corpus", "freqtrade", "further")
+"""Folders of cases: the acceptance corpus; what another detector was measured on; more of the same sort."""
 SUFFIX = ".case.toml"
 
 
@@ -43,6 +46,8 @@ class Case(BaseModel):
         Columns, or ``symbol.column``, one of which must be named.
     reason : str
         What is wrong with it, or why it is clean although it looks wrong.
+    freqtrade : tuple of (str, str) or None
+        What freqtrade 2026.9 said of the same strategy, as measured: `lookahead-analysis`, `recursive-analysis`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,13 +56,14 @@ class Case(BaseModel):
     scenario: str = ""
     data: str = ""
     parameters: dict[str, Any] = {}
-    tolerance: float = 0.0
+    tolerance: float = TOLERANCE
     expected: str
     failed: list[str] = []
     stage: list[str] = []
     peek_events: int | None = None
     reads: list[str] = []
     reason: str
+    freqtrade: tuple[str, str] | None = None
     name: str = ""
     planted: bool = False
     folder: Path = Path()
@@ -73,7 +79,7 @@ class Outcome:
 
     def row(self) -> dict[str, Any]:
         """Return the row of the table."""
-        return {
+        row = {
             "name": self.case.name,
             "planted": self.case.planted,
             "verdict": self.verdict.verdict,
@@ -83,6 +89,9 @@ class Outcome:
             "seconds": self.verdict.seconds,
             "faults": self.faults,
         }
+        if self.case.freqtrade:
+            row |= dict(zip(("lookahead_analysis", "recursive_analysis"), self.case.freqtrade, strict=True))
+        return row
 
     def as_json(self) -> str:
         """Return the row as one line of JSON."""
@@ -93,18 +102,22 @@ class Outcome:
         row, sign = self.row(), "wrong" if self.faults else "ok"
         peek = "" if row["peek_events"] is None else str(row["peek_events"])
         told = "; ".join(self.faults) or row["reason"]
+        if self.case.freqtrade:
+            told += " · freqtrade: {}; recursive: {}".format(*self.case.freqtrade)
         return f"{sign:5} {row['name']:30} {row['verdict']:16} {peek:>6} {row['seconds']:7.1f} s  {told}"
 
 
-def load_cases(root: Path = ROOT) -> list[Case]:
-    """Return all cases below a folder, planted ones last in their names' order.
+def load_cases(table: str = TABLES[0]) -> list[Case]:
+    """Return all cases of a table, clean ones first, in their names' order.
 
     Raises
     ------
     ConfigError
-        If one is declared wrongly.
+        If there is no such table, or a case is declared wrongly.
     """
-    return [load_case(path) for path in sorted(root.rglob(f"*{SUFFIX}"))]
+    if table not in TABLES:
+        raise ConfigError(f"--table {table!r}: expected one of {', '.join(TABLES)}")
+    return [load_case(path) for path in sorted((ROOT / table).rglob(f"*{SUFFIX}"))]
 
 
 def load_case(path: Path) -> Case:

@@ -1,25 +1,33 @@
 """Where to cut: cuts matter more than what is put after them.
 
-A leak that acts once in a while shows only at a cut next to where it acts. So cuts go to the times at which the run did
-something (t) and to the last time before at which anything became known (t−1), to refits, to session and day
-boundaries, to sparse events, to where risk stepped in, and some at random.
+A leak that acts once in a while shows only at a cut next to where it acts. So cuts go to where a scout has seen a row
+change, to the times at which the run did something (t) and to the last time before at which anything became known
+(t−1), to the largest moves, to the extremes of what the run looked at, to jobs, to boundaries of sessions, weeks,
+months and quarters, to sparse events, to where risk stepped in, and some at random.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from .futures import SAME_LENGTH
 from .history import History
-from .journal import Journal
+from .journal import Journal, Track
+from .moments import boundaries, extremes, shocks, sparse, turns_of_calendar
+from .scout import Find
 
-MOST = 10
+MOST = 16
+MOST_FOUND = 4
+"""Cuts that go to what a scout has found, before all others."""
 EARLIEST, LATEST = 0.08, 0.92
 """Cuts lie in this part of the time in which anything was done, so that there is something before and after."""
 
 
-def choose(history: History, journal: Journal, seed: int = 0, most: int = MOST) -> list[int]:
-    """Return cuts, ns UTC, the most telling first; each is a time at which something became known."""
+def choose(history: History, journal: Journal, seed: int = 0, most: int = MOST, found: Sequence[int] = ()) -> list[int]:
+    """Return cuts, ns UTC, the most telling first; each is a time at which something became known.
+
+    `found`: cuts that are taken before all others.
+    """
     times = history.times
     done = journal.times("decisions", "output", "jobs")
     if len(done) == 0 or len(times) < 3:
@@ -29,14 +37,45 @@ def choose(history: History, journal: Journal, seed: int = 0, most: int = MOST) 
     if len(usable) == 0:
         usable = times[len(times) // 2 : len(times) // 2 + 1]
     rng = np.random.default_rng(seed)
-    found: list[int] = []
+    chosen = [int(cut) for cut in found if times[0] <= cut < times[-1]]
     for wanted in _wanted(history, journal, usable, rng):
-        at = int(np.searchsorted(usable, wanted, "right")) - 1
-        if at >= 0 and int(usable[at]) not in found:
-            found.append(int(usable[at]))
-        if len(found) >= most:
+        if len(chosen) >= most:
             break
-    return found
+        at = int(np.searchsorted(usable, wanted, "right")) - 1
+        if at >= 0 and int(usable[at]) not in chosen:
+            chosen.append(int(usable[at]))
+    return chosen
+
+
+def features_read(journal: Journal) -> list[str]:
+    """Return the names of the pandas features that a run read."""
+    return sorted({str(name) for track in _read(journal) for name in np.unique(track.rows["feature"])})
+
+
+def worth(finds: Sequence[Find], journal: Journal, times: np.ndarray) -> list[Find]:
+    """Return finds, one a cut, whose row was read between the time it became known and the cut.
+
+    Those that lie the most times before their cut come first: they tell how far it looks ahead at most.
+    """
+    read = [find for find in finds if not find.symbol or any(_reads(track, find) for track in _read(journal))]
+    gap = {find: int(np.subtract(*np.searchsorted(times, [find.cut, find.ts]))) for find in read}
+    kept: dict[int, Find] = {}
+    for find in sorted(read, key=lambda find: -gap[find]):
+        kept.setdefault(find.cut, find)
+    return list(kept.values())[:MOST_FOUND]
+
+
+def _read(journal: Journal) -> list[Track]:
+    return [track for name, track in sorted(journal.tracks.items()) if name.endswith("frame features")]
+
+
+def _reads(track: Track, find: Find) -> bool:
+    if find.symbol not in track.symbols:
+        return False
+    rows, when = track.rows, (track.ts >= find.ts) & (track.ts <= find.cut)
+    return bool(
+        np.any(when & (rows["feature"] == find.column) & (rows["instrument"] == track.symbols.index(find.symbol)))
+    )
 
 
 def agreed_until(history: History, cut: int, future: str) -> int:
@@ -57,10 +96,13 @@ def _wanted(history: History, journal: Journal, usable: np.ndarray, rng: np.rand
     sorts = [
         _some(turns, rng),
         _some(turns - 1, rng),
+        iter(shocks(history, usable).tolist()),
         _some(rng.choice(usable, min(40, len(usable)), replace=False), rng),
-        _some(journal.times("jobs"), rng),
-        _some(_sparse(history) - 1, rng),
-        _some(_boundaries(history, usable) - 1, rng),
+        _some(extremes(journal), rng),
+        _some(_around(journal.times("jobs")), rng),
+        _some(sparse(history) - 1, rng),
+        _some(boundaries(history, usable) - 1, rng),
+        _some(_around(turns_of_calendar(history, usable)), rng),
         _some(_refusals(journal), rng),
     ]
     for _ in range(60):
@@ -85,17 +127,9 @@ def _changes(journal: Journal) -> np.ndarray:
     return np.unique(np.concatenate(found))
 
 
-def _sparse(history: History) -> np.ndarray:
-    actions = [table.actions_known_at for table in history.tables.values()]
-    return np.unique(np.concatenate([*actions, *[file.known for file in history.files]]))
-
-
-def _boundaries(history: History, usable: np.ndarray) -> np.ndarray:
-    """Return the ends of sessions and, for intraday data, of hours."""
-    found = [table.sessions.close for table in history.tables.values()]
-    hours = usable[usable % 3_600_000_000_000 == 0]
-    both = np.unique(np.concatenate([*found, hours]))
-    return both[(both >= usable[0]) & (both <= usable[-1])]
+def _around(times: np.ndarray) -> np.ndarray:
+    """Return times and the last instant before each."""
+    return np.concatenate([times, times - 1])
 
 
 def _refusals(journal: Journal) -> np.ndarray:

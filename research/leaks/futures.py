@@ -88,7 +88,7 @@ def _other_values(table: Table, cut: int, rng: np.random.Generator) -> Table:
         own = np.flatnonzero((rows["code"] == code) & future)
         if len(own):
             before = np.flatnonzero((rows["code"] == code) & ~future)
-            _other_path(columns, before, own, rng, _grid(table))
+            other_path(columns, before, own, rng, _grid(table))
     return table.with_rows(rows.with_columns(**columns), _other_actions(table, cut, rng))
 
 
@@ -96,7 +96,7 @@ def _grid(table: Table) -> float:
     return 0.01 if table.manifest.adjusted == "raw" else 1e-6
 
 
-def _other_path(
+def other_path(
     columns: dict[str, Floats], before: np.ndarray, own: np.ndarray, rng: np.random.Generator, grid: float
 ) -> None:
     """Replace the values of one instrument's rows `own`, which follow its rows `before`, in place."""

@@ -67,8 +67,9 @@ def arguments(
     name: str,
     parameters: Mapping[str, Any],
     names: Sequence[str] | None = None,
+    frames: Mapping[str, pd.DataFrame] | None = None,
 ) -> Given:
-    """Return what a function is to be called with.
+    """Return what a function is to be called with, from a dataset or from other frames of its symbols.
 
     Raises
     ------
@@ -76,9 +77,9 @@ def arguments(
         If it has a parameter without default that nobody gives.
     """
     dataset = catalog.dataset(name)
-    frames = symbol_frames(dataset)
+    frames = symbol_frames(dataset) if frames is None else frames
     chosen = max(frames, key=lambda symbol: len(frames[symbol]))
-    wanted = names if names is not None else _required(function, parameters)
+    wanted = names if names is not None else required(function, parameters)
     values = {each: _value(each, place, frames, chosen, catalog, name) for place, each in enumerate(wanted)}
     for each, value in values.items():
         if value is None:
@@ -99,7 +100,8 @@ def arguments(
     return Given({**values, **parameters}, index, place_labels(index, sessions, daily=daily), sessions, daily)
 
 
-def _required(function: Callable[..., Any], parameters: Mapping[str, Any]) -> list[str]:
+def required(function: Callable[..., Any], parameters: Mapping[str, Any]) -> list[str]:
+    """Return the names of those parameters that a function is to be given."""
     found = inspect.signature(function).parameters.values()
     named = [
         each for each in found if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)

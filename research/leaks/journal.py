@@ -75,6 +75,8 @@ class Journal:
         What a reader of the verdict should know.
     latencies : dict of str to int
         Of each engine run with a simulated broker, ns.
+    transforms : dict of str to float
+        Largest value that an inverse Fourier transform gave, by place in the source.
     """
 
     tracks: dict[str, Track] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Journal:
     modules: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     latencies: dict[str, int] = field(default_factory=dict)
+    transforms: dict[str, float] = field(default_factory=dict)
 
     def count(self, stages: Sequence[str], cut: int | None = None) -> int:
         """Return the number of records of some stages, made by `cut` where given."""
@@ -133,7 +136,8 @@ def differences(one: Journal, other: Journal, cut: int, tolerance: float = 0.0) 
     cut : int
         ns UTC.
     tolerance : float
-        Floating-point fields that agree within this part of the track's largest value count as equal; 0: bit for bit.
+        Floating-point fields that agree within this part of the largest value of their kind count as equal; 0: bit for
+        bit.
     """
     found = []
     for name in sorted(one.tracks.keys() | other.tracks.keys()):
@@ -182,18 +186,28 @@ def unequal(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
         return np.zeros(0, np.intp)
     wrong = np.zeros(len(a), bool)
     for name in a.dtype.names or ():
-        wrong |= _unequal(a[name], b[name], tolerance)
+        wrong |= ~close_enough(a[name], b[name], tolerance, _kinds(a) if tolerance else None)
     return np.flatnonzero(wrong)
 
 
-def _unequal(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
+def _kinds(rows: np.ndarray) -> np.ndarray | None:
+    """Return what kind of value each record holds, where a track holds several (a feature's, a job's)."""
+    named = [name for name in rows.dtype.names or () if rows.dtype[name].kind == "U" or name == "instrument"]
+    return np.unique(rows[named], return_inverse=True)[1] if named else None
+
+
+def close_enough(a: np.ndarray, b: np.ndarray, tolerance: float, kinds: np.ndarray | None = None) -> np.ndarray:
+    """Tell which values agree: bit for bit, or floating-point ones within a part of the largest of their kind."""
     if a.dtype.kind != "f":
-        return np.asarray(a != b)
-    wrong = ~((a == b) | (np.isnan(a) & np.isnan(b)))
-    if tolerance and wrong.any():
-        size = np.nanmax(np.abs(a[np.isfinite(a)]), initial=0.0)
-        wrong &= ~(np.abs(a - b) <= tolerance * size)
-    return np.asarray(wrong)
+        return np.asarray(a == b)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    if not tolerance or same.all():
+        return np.asarray(same)
+    kinds = np.zeros(len(a), np.intp) if kinds is None else kinds
+    sizes = np.zeros(int(kinds.max()) + 1)
+    np.maximum.at(sizes, kinds, np.where(np.isfinite(a), np.abs(a), 0.0))
+    with np.errstate(invalid="ignore"):  # infinities
+        return np.asarray(same | (np.abs(a - b) <= tolerance * sizes[kinds]))
 
 
 def _difference(name: str, left: Track | None, right: Track | None, at: int, n: int, m: int) -> Difference:

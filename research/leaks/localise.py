@@ -4,7 +4,7 @@ The leaking run is repeated with parts of the other future taken back: only rows
 only some columns, only some symbols. What still changes the first differing record is what it reads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -152,14 +152,19 @@ def _read(differs: Callable[[History], bool], history: History, other: History, 
         return files
     columns = sorted({name for table in history.tables.values() for name in table.rows.values})
     symbols = sorted({each for table in history.tables.values() for each in table.rows.ids})
-    read = [name for name in columns if check.left > 0 and differs(_only(history, other, {name}, set(symbols)))]
-    wanted = set(read or columns)
-    if not read and not differs(_only(history, other, wanted, set(symbols))):
+
+    def shows(names: Collection[str], part: Collection[str]) -> bool:
+        return check.left > 0 and differs(_only(history, other, set(names), set(part)))
+
+    if not shows(columns, symbols):
         return ["actions"]
-    least = reduce_to(symbols, lambda part: check.left > 0 and differs(_only(history, other, wanted, set(part))))
+    read = [name for name in columns if shows({name}, symbols)]
+    # Some leaks need two columns at once: high equal to low, say.
+    read = read or reduce_to(columns, lambda names: shows(names, symbols))
+    least = reduce_to(symbols, lambda part: shows(read, part))
     if len(least) == len(symbols) > 1:
         least = ["*"]
-    return [f"{symbol}.{name}" for symbol in least for name in (read or ["*"])]
+    return [f"{symbol}.{name}" for symbol in least for name in read]
 
 
 def reduce_to(items: list[str], shows: Callable[[list[str]], bool]) -> list[str]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from . import TOLERANCE
+
 if TYPE_CHECKING:
     from .verdict import Verdict
 
@@ -40,7 +42,7 @@ def leak_check(request: pytest.FixtureRequest) -> Callable[..., "Verdict"]:
         data: str = "",
         parameters: Mapping[str, Any] | None = None,
         budget: str = "60s",
-        tolerance: float = 0.0,
+        tolerance: float = TOLERANCE,
         seed: int = 0,
         catalog: str | None = None,
         expect: str = "clean",

@@ -10,32 +10,31 @@
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lockstep.data.bundled import BUNDLED, build
-from lockstep.data.catalog import Catalog
-from lockstep.data.synthetic.build import write_synthetic
-from lockstep.data.synthetic.market import SyntheticMarket
 from lockstep.engine.errors import LockstepError
 
+from . import TOLERANCE
 from . import cuts as cutting
+from .comparisons import plan
 from .files import find_files
 from .futures import CACHE, SAME_LENGTH, future_of
-from .history import History, load_table
+from .gather import MARKET, first_run, look, with_datasets
+from .history import History
 from .journal import AT_CUTS, Difference, Journal, differ_after, differences
 from .ledger import early_fill
 from .localise import localise
 from .nullmarket import CERTAIN, WORLDS, certainty, earning_tracks, null_market
+from .scout import Find
 from .targets import Spec
 from .verdict import Verdict
 from .wording import clock_leak, early_leak, nondeterministic, null_leak, place, sentence
 from .workshop import TargetError, Workshop
 
-MARKET = "synthetic-leaks"
-"""The market for targets that name no data: daily bars with splits, dividends, halts and a delisting."""
-SETTINGS = SyntheticMarket(seed=11, symbols=8, sessions=520, start="2016-01-04", step=30, pairs=1, splits=2, late=0)
+SCOUTING, SLOW = 2.0, 0.05
+"""Most seconds in which cuts are looked for, and the part of the budget that one run may take for it to be worth it."""
 WRONG_CLOCK = -(423.0 * 86_400.0 + 5.0 * 3_600.0 + 37.0 * 60.0 + 11.0)
 """Seconds by which the wall clock of the second run is wrong: another year, weekday and hour."""
 PROPERTIES = {
@@ -45,8 +44,6 @@ PROPERTIES = {
     "thin": "prefix invariance, rows missing",
     CACHE: "cache transparency",
 }
-MOST_CACHES = 4
-"""Cuts at which caches are looked at, where a run leaves files behind."""
 MOST_SEEDS = 3
 """Futures of the same length that are tried where one of another length has shown a leak."""
 Progress = Callable[[str, int, int], None]
@@ -75,7 +72,7 @@ class Options:
 
     seconds: float = 300.0
     cuts: int = cutting.MOST
-    tolerance: float = 0.0
+    tolerance: float = TOLERANCE
     seed: int = 0
     again: tuple[str, int, int] | None = None
     at: tuple[int, ...] = ()
@@ -92,6 +89,7 @@ class Check:
     began: float = field(default_factory=time.perf_counter)
     started: float = 0.0
     caches: bool = False
+    took: float = 0.0
 
     def verdict(self) -> Verdict:
         """Check the target; whatever it does, a verdict comes back."""
@@ -126,13 +124,16 @@ class Check:
         self.started = time.perf_counter()
         self.workshop.seconds = self.options.seconds
         self.workshop.deadline = self.started + self.options.seconds
-        found = self.workshop.look(self.spec)
+        found = look(self.workshop, self.spec)
         self.spec = replace(self.spec, kind=found["kind"])
         verdict.kind = found["kind"]
         history = self._history(found["datasets"])
         history, base = self._baseline(history)
         verdict.decisions = base.count(self._deciding)
-        chosen = list(self.options.at) or cutting.choose(history, base, self.options.seed, self.options.cuts)
+        finds = self._scouted(history, base)
+        chosen = list(self.options.at) or cutting.choose(
+            history, base, self.options.seed, self.options.cuts, [find.cut for find in finds]
+        )
         verdict.cuts = len(chosen)
         self.progress("again, unperturbed", 2, 2 + 3 * len(chosen))
         again = self._again(verdict, history, base, chosen)
@@ -142,7 +143,7 @@ class Check:
             verdict.verdict = "vacuous"
             verdict.reason = "it decided nothing on this history: give it a scenario or data on which it acts"
             return
-        self._search(verdict, history, again, chosen)
+        self._search(verdict, history, again, chosen, finds)
 
     def _again(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> Journal | None:
         """Run once more under a wrong clock; return the journal, None where the verdict has been given."""
@@ -164,53 +165,46 @@ class Check:
             early_leak(verdict, early)
         return None if gate or early is not None else journal
 
-    def _history(self, datasets: dict[str, int]) -> History:
-        history = History({})
-        for name, delay in datasets.items():
-            history = self._with(history, name or MARKET, delay)
-            if not name:
-                self.spec = replace(self.spec, data=MARKET)
-        return history
+    def _scouted(self, history: History, base: Journal) -> list[Find]:
+        """Return cuts that are worth a run before all others; a hint, so that a scout that fails is no news."""
+        if self.options.at or self.took > self.options.seconds * SLOW:
+            return []
+        self.progress("looking for cuts", 1, 2)
+        options = {"tolerance": self.options.tolerance, "seed": self.options.seed}
+        seconds = min(SCOUTING, self.options.seconds / 20)
+        try:
+            finds = self.workshop.scout(self.spec, history, cutting.features_read(base), seconds=seconds, **options)
+        except TargetError:
+            return []
+        return cutting.worth(finds, base, history.times)
 
-    def _with(self, history: History, name: str, delay: int = 0) -> History:
-        catalog = self.workshop.catalog
-        if name == MARKET and name not in catalog:
-            catalog = Catalog(self.workshop.home / "own")
-            if name not in catalog:
-                write_synthetic(catalog, MARKET, SETTINGS, "daily")
-        elif name in BUNDLED and name not in catalog:
-            build(catalog, name)
-        return history.with_table(load_table(catalog, name, delay))
+    def _history(self, datasets: dict[str, int]) -> History:
+        if "" in datasets:
+            self.spec = replace(self.spec, data=MARKET)
+        return with_datasets(self.workshop, History({}), {name or MARKET: delay for name, delay in datasets.items()})
 
     def _baseline(self, history: History) -> tuple[History, Journal]:
-        """Run the target as it is, until the history holds all that it reads."""
-        for _ in range(4):
-            self.progress("unperturbed", 0, 2)
-            missing: Sequence[str] = ()
-            try:
-                journal = self.workshop.run(self.spec, history)
-                missing = journal.missing
-            except TargetError as error:
-                missing = [name for name in error.missing if name not in history.tables]
-                if not missing:
-                    raise
-            if not missing:
-                break
-            for name in sorted(set(missing)):
-                history = self._with(history, name)
-        self.workshop.preload = journal.modules
+        """Run the target as it is; learn what it reads, which modules it loads and what it transforms."""
+        self.progress("unperturbed", 0, 2)
+        began = time.perf_counter()
+        history, journal = first_run(self.workshop, self.spec, history)
+        self.took = time.perf_counter() - began
+        self.workshop.preload, self.workshop.scales = journal.modules, journal.transforms
         box = self.workshop.box
         assert box is not None
         self.caches = bool(box.outside or box.written())
-        times, first = history.times, next(iter(history.tables.values()))
-        files = find_files(box.sources or {}, first.sessions, int(times[0]))
+        first = next(iter(history.tables.values()))
+        files = find_files(box.sources or {}, first.sessions, int(history.times[0]))
         history = replace(history, files=files)
         self.workshop.seconds = max(self.options.seconds / 2, 5.0)
+        if journal.transforms:
+            journal = self.workshop.run(self.spec, history)
         return history, journal
 
-    def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> None:
+    def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int], finds: list[Find]) -> None:
         alive, failed = False, []
-        planned = _plan(chosen, self.options, caches=self.caches)
+        again = self.options.again
+        planned = [again] if again else plan(chosen, finds, self.options.seed, caches=self.caches)
         for number, (future, cut, seed) in enumerate(planned):
             if self.left < 0:
                 verdict.notes.append(f"the budget ended after {number} of {len(planned)} comparisons")
@@ -323,27 +317,6 @@ class Check:
             )
         else:
             verdict.verdict, verdict.reason = "clean", "nothing done by a cut depends on what came after it"
-
-
-def _plan(chosen: list[int], options: Options, *, caches: bool) -> list[tuple[str, int, int]]:
-    """Return comparisons (future, cut, seed), the most telling first, or the one that is asked for."""
-    if options.again:
-        return [options.again]
-    return [
-        (future, cut, options.seed + number) for number, (future, cut) in enumerate(_comparisons(chosen, caches=caches))
-    ]
-
-
-def _comparisons(chosen: list[int], *, caches: bool) -> Iterator[tuple[str, int]]:
-    """Yield every cut once with each of the best two futures, then the others."""
-    for number, cut in enumerate(chosen):
-        yield "cocktail", cut
-        yield "truncate", cut
-        if caches and number < MOST_CACHES:
-            yield CACHE, cut
-    for cut in chosen[:2]:
-        yield "extend", cut
-        yield "thin", cut
 
 
 def _beside_cuts(one: Journal, other: Journal) -> list[Difference]:

@@ -20,6 +20,7 @@ from lockstep.engine.errors import LockstepError
 from .history import History, write_history
 from .journal import Journal
 from .project import Box
+from .scout import Find
 from .targets import Spec
 
 MEMORY = 4 * 2**30
@@ -135,6 +136,7 @@ class Workshop:
         self.box = Box(self.folder, self.parent)
         self.runs, self.seconds, self.deadline = 0, 60.0, float("inf")
         self.preload: list[str] = []
+        self.scales: dict[str, float] = {}
 
     def __enter__(self) -> "Workshop":
         return self
@@ -146,13 +148,14 @@ class Workshop:
             self.box.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def look(self, spec: Spec) -> dict[str, Any]:
-        """Return what a target is, see `targets.look_at`."""
-        empty = self.home / "none"
-        empty.mkdir(exist_ok=True)
-        assert self.box is not None
-        self.box.restore({})
-        return dict(self._do(0, {"do": "look", "spec": self._inside(spec), "catalog": str(empty)})["found"])
+    def look(self, spec: Spec, history: History) -> dict[str, Any]:
+        """Return what a target is, see `targets.look_at`; a history of what it reads when it is imported."""
+        return dict(self._over(history, {"do": "look", "spec": self._inside(spec)})["found"])
+
+    def scout(self, spec: Spec, history: History, wanted: Sequence[str], **options: float) -> list[Find]:
+        """Return cuts at which a target's functions look ahead in one process, see `scouting.scout_target`."""
+        job = {"do": "scout", "spec": self._inside(spec), "wanted": list(wanted), "options": options}
+        return list(self._over(history, job)["finds"])
 
     def run(
         self,
@@ -174,18 +177,23 @@ class Workshop:
             If it fails, or takes too long or too much.
         """
         assert self.box is not None
+        job = {"do": "run", "spec": self._inside(spec), "cuts": [int(cut) for cut in cuts], "clock": clock}
+        journal: Journal = self._over(history, job, zygote, warm=warm)["journal"]
+        self.box.outside |= {path for path, mode in journal.files if mode == "create"}
+        journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
+        return journal
+
+    def _over(self, history: History, job: dict[str, Any], zygote: int = 0, *, warm: bool = False) -> dict[str, Any]:
+        """Have a job done over a history, laid out for it alone."""
+        assert self.box is not None
         root = self.home / f"catalog-{self.runs}"
+        root.mkdir()
         write_history(history, root)
         (self.box.leave if warm else self.box.restore)(history.changed_files())
         try:
-            job = {"do": "run", "spec": self._inside(spec), "catalog": str(root), "cuts": [int(cut) for cut in cuts]}
-            job["clock"] = clock
-            journal: Journal = self._do(zygote, job)["journal"]
-            self.box.outside |= {path for path, mode in journal.files if mode == "create"}
-            journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
+            return self._do(zygote, {**job, "catalog": str(root)})
         finally:
             shutil.rmtree(root, ignore_errors=True)
-        return journal
 
     def _own(self, text: str) -> str:
         """Return a text with places in the copy named as the user knows them."""
@@ -213,6 +221,7 @@ class Workshop:
             "seconds": max(1.0, min(self.seconds, self.deadline - time.perf_counter())),
             "memory": MEMORY,
             "preload": self.preload,
+            "scales": self.scales,
         }
         end = self.zygotes[zygote].ask({**job, **common})
         if end["timed_out"]:

@@ -43,6 +43,9 @@ def _load() -> None:
     """Import what every run needs, and load the engine's compiled code."""
     import pandas as pd  # noqa: F401
 
+    with contextlib.suppress(ImportError):
+        import scipy.fft  # noqa: F401
+
     from . import child  # noqa: F401
     from .warm import warm_up
 

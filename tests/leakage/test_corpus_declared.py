@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.research.leaks.corpus import ROOT, load_cases
+from lockstep.research.leaks.corpus import ROOT, TABLES, load_cases
 from lockstep.research.leaks.suite import PROPERTIES
 
-FREQTRADE = Path(__file__).parent / "freqtrade"
 PLANNED = {"null market", "fill ledger", "field variant", "registry as-of"}
 """Properties that a case may expect and that the suite does not have under that name."""
 
 
-@pytest.mark.parametrize("root", [ROOT, FREQTRADE], ids=["corpus", "freqtrade"])
-def test_each_module_has_its_case(root):
-    modules = {path.with_suffix("").relative_to(root) for path in root.glob("*/*.py")}
-    cases = {Path(case.folder.name) / case.name for case in load_cases(root)}
+@pytest.mark.parametrize("table", TABLES)
+def test_each_module_has_its_case(table):
+    modules = {path.with_suffix("").relative_to(ROOT / table) for path in (ROOT / table).glob("*/*.py")}
+    cases = {Path(case.folder.name) / case.name for case in load_cases(table)}
     assert modules == cases
 
 
-@pytest.mark.parametrize("root", [ROOT, FREQTRADE], ids=["corpus", "freqtrade"])
-def test_expectations_go_with_the_folder(root):
-    for case in load_cases(root):
+@pytest.mark.parametrize("table", TABLES)
+def test_expectations_go_with_the_folder(table):
+    for case in load_cases(table):
+        assert (case.freqtrade is not None) == (table == "freqtrade"), case.name
         assert case.expected == ("leak" if case.planted else "clean"), case.name
         assert set(case.failed) <= {*PROPERTIES.values(), *PLANNED}, case.name
         assert not case.scenario or (case.folder / case.scenario).is_file(), case.name

@@ -5,8 +5,7 @@ from lockstep.engine.python_strategy import Strategy
 
 def hour(bars):
     hours = bars["close"].resample("1h", label="right", closed="right").last().dropna().pct_change()
-    hours.index = hours.index.where(hours.index <= bars.index[-1], bars.index[-1])
-    return hours.groupby(level=0).last().reindex(bars.index, method="ffill").rename("signal")
+    return hours.reindex(bars.index, method="ffill").rename("signal")
 
 
 class InformativeRight(Strategy):
