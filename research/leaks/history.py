@@ -7,6 +7,7 @@ catalogue of its own, so that a run reads the perturbed rows by whatever way it 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class History:
         edit = self.edit
         return {} if edit is None else {file.name: file.after(edit) for file in self.files if file.touched(edit)}
 
-    @property
+    @cached_property
     def times(self) -> Ints:
         """All times at which a row became known, ns UTC, ascending, each once."""
         return np.unique(np.concatenate([table.known_at for table in self.tables.values()]))
@@ -139,7 +140,7 @@ def write_table(table: Table, root: Path) -> Manifest:
     staged.mkdir(parents=True)
     first, last = int(rows["ts_event"][0]), int(rows["ts_event"][-1])
     partition = choose_partition(len(rows), first, last)
-    writer = RowWriter(staged, rows.kind, partition, tuple(c for c in ("adj_close",) if rows.has(c)))
+    writer = RowWriter(staged, rows.kind, partition, tuple(c for c in ("adj_close",) if rows.has(c)), plain=True)
     writer.write(rows.table())
     files = writer.close()
     tally = Tally(len(rows.ids))

@@ -16,6 +16,8 @@ LARGEST = 64 * 2**20
 """Bytes; larger files are linked, not copied, and read as they are."""
 MOST = 20_000
 """Files; a project of more is run where it lies."""
+Mark = tuple[int, int]
+"""When a file was last changed, and its size."""
 SKIPPED = ("__pycache__", "node_modules", "venv")
 
 
@@ -33,6 +35,7 @@ class Box:
 
     def __init__(self, folder: Path, parent: Path) -> None:
         self.folder, self.notes = folder, []  # type: tuple[Path, list[str]]
+        self._folders: list[str] = []
         self.sources = self._sources()
         self.copied = self.sources is not None
         self.path, self._lock = _claim(folder, parent) if self.copied else (folder, None)
@@ -42,8 +45,10 @@ class Box:
 
     def _sources(self) -> dict[str, Path] | None:
         found: dict[str, Path] = {}
-        for path in _files(self.folder):
-            found[str(path.relative_to(self.folder))] = path
+        for home, names in _folders(self.folder):
+            below = home.relative_to(self.folder)
+            self._folders.append(str(below))
+            found |= {str(below / name): home / name for name in names}
             if len(found) > MOST:
                 self.notes.append(f"{self.folder} has more than {MOST:,} files and is used as it is")
                 return None
@@ -56,15 +61,23 @@ class Box:
                 Path(path).unlink()
         if self.sources is None:
             return
-        present = {str(path.relative_to(self.path)): path for path in _files(self.path, links=True)}
-        for name, path in present.items():
-            if name not in self.sources or name in changed or self._made.get(name) != _mark(path):
-                path.unlink()
+        for name, mark in list(_present(self.path)):
+            if name not in self.sources or name in changed or self._made.get(name) != mark:
+                (self.path / name).unlink()
                 self._made.pop(name, None)
+        self._restore_folders()
         for name, source in self.sources.items():
             if name not in changed and name not in self._made:
                 self._put(name, source)
         self._edit(changed)
+
+    def _restore_folders(self) -> None:
+        for home, _, _ in os.walk(self.path, topdown=False):
+            if os.path.relpath(home, self.path) not in self._folders and not home.endswith("__pycache__"):
+                with contextlib.suppress(OSError):
+                    Path(home).rmdir()
+        for name in self._folders:
+            (self.path / name).mkdir(parents=True, exist_ok=True)
 
     def leave(self, changed: Mapping[str, bytes | None]) -> None:
         """Leave all that the last run wrote, but not what was changed for it; change `changed` files instead."""
@@ -99,11 +112,7 @@ class Box:
         """Return the files that the last run made or changed, relative to the project."""
         if self.sources is None:
             return []
-        return sorted(
-            name
-            for path in _files(self.path, links=True)
-            if self._made.get(name := str(path.relative_to(self.path))) != _mark(path)
-        )
+        return sorted(name for name, mark in _present(self.path) if self._made.get(name) != mark)
 
     def close(self) -> None:
         """Remove the copy."""
@@ -114,23 +123,31 @@ class Box:
             os.close(self._lock)
 
 
-def _files(folder: Path, *, links: bool = False) -> Iterator[Path]:
-    for home, folders, names in os.walk(folder):
+def _folders(project: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a project's folders and the names of their files, hidden ones and environments apart."""
+    for home, folders, names in os.walk(project):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and name not in SKIPPED and _kept(home, name)
         )
-        for name in sorted(names):
-            path = Path(home, name)
-            if links or (path.is_file() and not name.startswith(".")):
-                yield path
+        yield Path(home), [name for name in sorted(names) if not name.startswith(".") and Path(home, name).is_file()]
 
 
 def _kept(home: str, name: str) -> bool:
     return not Path(home, name, "pyvenv.cfg").exists()
 
 
-def _mark(path: Path) -> tuple[int, int]:
-    status = path.lstat()
+def _present(copy: Path) -> Iterator[tuple[str, Mark]]:
+    """Yield every file of a copy and its mark, hidden ones and links too, but not Python's compiled modules."""
+    for home, folders, names in os.walk(copy):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        links = [name for name in folders if os.path.islink(os.path.join(home, name))]  # noqa: PTH118, PTH114
+        below = os.path.relpath(home, copy)
+        for name in (*names, *links):
+            yield (name if below == "." else f"{below}/{name}"), _mark(f"{home}/{name}")
+
+
+def _mark(path: str | Path) -> Mark:
+    status = os.lstat(path)
     return status.st_mtime_ns, status.st_size
 
 
