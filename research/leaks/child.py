@@ -14,7 +14,7 @@ from .clock import shift_clock
 from .observe import INSTALLED, PACKAGE, Observer, source_place
 from .scouting import scout_target
 from .targets import Spec, look_at, run
-from .transforms import reach_transforms
+from .transforms import COARSE, FINE, reach_transforms
 
 PRESENT = frozenset(sys.modules)
 """What was loaded before anything of the target was."""
@@ -38,7 +38,8 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     os.environ["TMPDIR"] = os.environ["XDG_CACHE_HOME"] = tempfile.tempdir = str(temporary)
     observer = Observer(job.get("cuts", ()), job["catalog"], job["real"], job["folder"], job["project"])
     try:
-        reach_transforms(job.get("scales", {}), observer.journal.transforms, source_place)
+        grid = FINE if job.get("fine") else COARSE
+        reach_transforms(job["scales"], grid, observer.journal.transforms, source_place)
         if job.get("clock"):
             shift_clock(job["clock"])
         observer.install()

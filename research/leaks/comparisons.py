@@ -7,6 +7,8 @@ from .scout import Find
 
 MOST_CACHES = 4
 """Cuts at which caches are looked at, where a run leaves files behind."""
+TRUNCATED = 3
+"""Every so manieth cut also ends the history; each of those that a scout has found does."""
 LONGER_OR_THINNER = 2
 """Cuts at which the history goes on for longer, or loses rows."""
 Comparison = tuple[str, int, int]
@@ -29,7 +31,7 @@ def _pairs(chosen: Sequence[int], found: dict[int, str], *, caches: bool) -> Ite
         if cut not in chosen:
             continue
         yield "cocktail", cut
-        if number % 2 == 0 or cut in found:
+        if number % TRUNCATED == 0 or cut in found:
             yield "truncate", cut
         if caches and number < MOST_CACHES:
             yield CACHE, cut

@@ -16,7 +16,7 @@ from .journal import Journal, Track
 from .moments import boundaries, extremes, shocks, sparse, turns_of_calendar
 from .scout import Find
 
-MOST = 16
+MOST = 24
 MOST_FOUND = 4
 """Cuts that go to what a scout has found, before all others."""
 EARLIEST, LATEST = 0.08, 0.92
@@ -102,7 +102,8 @@ def _wanted(history: History, journal: Journal, usable: np.ndarray, rng: np.rand
         _some(_around(journal.times("jobs")), rng),
         _some(sparse(history) - 1, rng),
         _some(boundaries(history, usable) - 1, rng),
-        _some(_around(turns_of_calendar(history, usable)), rng),
+        _some(_busiest(journal), rng),
+        *(_some(_around(turns), rng) for turns in turns_of_calendar(history, usable)),
         _some(_refusals(journal), rng),
     ]
     for _ in range(60):
@@ -125,6 +126,13 @@ def _changes(journal: Journal) -> np.ndarray:
             turned = np.flatnonzero((values[1:] != values[:-1]) | (track.rows["hash"][1:] != track.rows["hash"][:-1]))
             found.append(track.ts[turned + 1])
     return np.unique(np.concatenate(found))
+
+
+def _busiest(journal: Journal) -> np.ndarray:
+    """Return the times at which most was decided."""
+    tracks = [track.ts for track in journal.tracks.values() if track.stage == "decisions"]
+    times, counts = np.unique(np.concatenate([*tracks, np.zeros(0, np.int64)]), return_counts=True)
+    return times[np.argsort(-counts, kind="stable")][:MOST]
 
 
 def _around(times: np.ndarray) -> np.ndarray:

@@ -65,10 +65,10 @@ def boundaries(history: History, usable: np.ndarray) -> np.ndarray:
     return both[(both >= usable[0]) & (both <= usable[-1])]
 
 
-def turns_of_calendar(history: History, usable: np.ndarray) -> np.ndarray:
-    """Return the last closes of weeks, months and quarters."""
+def turns_of_calendar(history: History, usable: np.ndarray) -> list[np.ndarray]:
+    """Return the last closes of quarters, of months, the first closes of months, and the last ones of weeks."""
     closes = np.unique(np.concatenate([table.sessions.close for table in history.tables.values()]))
     closes = closes[(closes >= usable[0]) & (closes <= usable[-1])]
     index = pd.DatetimeIndex(closes.astype("datetime64[ns]"))
-    found = [closes[:-1][np.diff(index.to_period(each).asi8) != 0] for each in ("W", "M", "Q") if len(closes) > 1]
-    return np.unique(np.concatenate([*found, closes[:0]]))
+    quarter, month, week = (np.flatnonzero(np.diff(index.to_period(each).asi8)) for each in ("Q", "M", "W"))
+    return [closes[quarter], closes[month], closes[month + 1], closes[week]]

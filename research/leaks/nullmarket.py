@@ -14,6 +14,8 @@ from .journal import Journal
 
 WORLDS = 20
 EARNINGS = ("pnl", "returns", "return", "ret", "strategy_return", "strategy_returns", "profit")
+EQUITY = ("equity", "nav", "balance", "capital", "wealth", "portfolio_value", "cumulative_return", "cum_returns")
+"""Columns that add up what was earned."""
 CERTAIN = 4.0
 """t of the mean Sharpe ratio over the worlds beyond which it is no accident."""
 LARGEST = 0.1
@@ -25,8 +27,12 @@ def earning_tracks(journal: Journal) -> list[str]:
     return [
         name
         for name, track in sorted(journal.tracks.items())
-        if track.stage == "output" and name.rpartition(".")[2].lower() in EARNINGS
+        if track.stage == "output" and _column(name) in (*EARNINGS, *EQUITY)
     ]
+
+
+def _column(track: str) -> str:
+    return track.rpartition(".")[2].lower()
 
 
 def null_market(history: History, seed: int) -> History:
@@ -69,6 +75,8 @@ def certainty(journals: list[Journal], track: str) -> float:
     for journal in journals:
         values = journal.tracks[track].rows["value"] if track in journal.tracks else np.zeros(0)
         values = values[np.isfinite(values)]
+        if _column(track) in EQUITY:
+            values = np.diff(values) / (values[:-1] if (values > 0).all() else 1.0)
         if len(values) > 2 and values.std() > 0:
             ratios.append(values.mean() / values.std())
     if len(ratios) < WORLDS // 2:

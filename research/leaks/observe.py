@@ -238,6 +238,7 @@ class Observer:
     def __init__(self, cuts: Sequence[int], catalog: str, real: str, box: str = "", project: str = "") -> None:
         self.cuts, self.catalog, self.real = sorted(cuts), catalog, real
         self.box, self.project = box, project
+        self.watching = True
         self.runs: list[EngineRun] = []
         self.journal = Journal()
 
@@ -317,6 +318,8 @@ class Observer:
             (Path(self.catalog) / name).symlink_to(own.resolve())
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.watching:
+            return
         if event in ("os.rename", "os.replace"):
             path, mode = arguments[1], "w"
         elif event == "sqlite3.connect":
@@ -325,14 +328,15 @@ class Observer:
             path, mode = arguments[0], str(arguments[1] or "r")
         else:
             return
-        if not isinstance(path, str) or not is_own(path):
+        if not isinstance(path, str | os.PathLike) or not is_own(path := os.fspath(path)):
             return
         path, wrote = str(Path(path).absolute()), bool(set(mode) & set("wax+"))
         new = wrote and not path.startswith((self.box, self.catalog)) and not os.path.lexists(path)
         self.journal.files.append((path, "create" if new else "write" if wrote else "read"))
 
     def finished(self) -> Journal:
-        """Return the journal."""
+        """Return the journal; what this process does from now on is not the target's."""
+        self.watching = False
         for number, run in enumerate(self.runs):
             self.journal.latencies[f"run {number}"] = run.runner.world.settings.execution.latency_ns
             self.journal.tracks |= {f"run {number}: {name}": track for name, track in run.tracks().items()}
@@ -341,7 +345,9 @@ class Observer:
 
 def is_own(path: str) -> bool:
     """Tell whether a file is neither a source, nor installed, nor Lockstep's own."""
-    if path.endswith((".py", ".pyc", ".pyi", ".so", ".nbi", ".nbc")) or path.startswith(("/proc/", "/sys/", "/dev/")):
+    if path.endswith((".py", ".pyc", ".pyi", ".so", ".nbi", ".nbc")) or path.startswith(("/proc/", "/sys/")):
+        return False
+    if path.startswith("/dev/") and not path.startswith("/dev/shm/"):
         return False
     absolute = str(Path(path).absolute())
     outside = not absolute.startswith((PACKAGE + "/engine", PACKAGE + "/data", PACKAGE + "/scenarios"))

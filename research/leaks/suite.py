@@ -90,6 +90,8 @@ class Check:
     started: float = 0.0
     caches: bool = False
     took: float = 0.0
+    fine: Journal | None = None
+    """Of the run as it is, finely rounded, where the target uses transforms; see `transforms`."""
 
     def verdict(self) -> Verdict:
         """Check the target; whatever it does, a verdict comes back."""
@@ -143,6 +145,8 @@ class Check:
             verdict.verdict = "vacuous"
             verdict.reason = "it decided nothing on this history: give it a scenario or data on which it acts"
             return
+        if self.workshop.scales:
+            self.fine = self.workshop.run(self.spec, history, chosen, fine=True)
         self._search(verdict, history, again, chosen, finds)
 
     def _again(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> Journal | None:
@@ -216,8 +220,9 @@ class Check:
             except TargetError as error:
                 failed.append(f"{future} at {cut}: {error}")
                 continue
-            tolerance = 0.0 if future in SAME_LENGTH else self.options.tolerance
-            found = differences(base, journal, cutting.agreed_until(history, cut, future), tolerance)
+            same = future in SAME_LENGTH
+            tolerance, one = (0.0, base) if same else (self.options.tolerance, self.fine or base)
+            found = differences(one, journal, cutting.agreed_until(history, cut, future), tolerance)
             if found:
                 if future == "truncate" and not self.options.again:
                     future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
@@ -272,7 +277,8 @@ class Check:
 
     def another(self, future: str, history: History, other: History, cuts: list[int], zygote: int = 0) -> Journal:
         """Run over another future, or, where caches are looked at, over this one after the other."""
-        journal = self.workshop.run(self.spec, other, cuts, zygote=zygote)
+        fine = self.fine is not None and future not in SAME_LENGTH
+        journal = self.workshop.run(self.spec, other, cuts, zygote=zygote, fine=fine)
         if future == CACHE:
             journal = self.workshop.run(self.spec, history, cuts, zygote=zygote, warm=True)
         return journal

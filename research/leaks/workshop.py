@@ -166,10 +166,12 @@ class Workshop:
         *,
         warm: bool = False,
         clock: float = 0.0,
+        fine: bool = False,
     ) -> Journal:
         """Run a target over a history, from scratch, in a process of its own.
 
-        `warm`: on the files that the last run left; `clock`: seconds by which the wall clock is wrong.
+        `warm`: on the files that the last run left; `clock`: seconds by which the wall clock is wrong; `fine`: what
+        transforms give is rounded finely, see `transforms`.
 
         Raises
         ------
@@ -178,6 +180,7 @@ class Workshop:
         """
         assert self.box is not None
         job = {"do": "run", "spec": self._inside(spec), "cuts": [int(cut) for cut in cuts], "clock": clock}
+        job["fine"] = fine
         journal: Journal = self._over(history, job, zygote, warm=warm)["journal"]
         self.box.outside |= {path for path, mode in journal.files if mode == "create"}
         journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
