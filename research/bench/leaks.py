@@ -40,7 +40,7 @@ WORKLOADS = (
     Workload(
         "kernel, 1 M minute bars",
         "lockstep.strategies.sma_cross",
-        SyntheticMarket(symbols=4, sessions=650, pairs=0, late=0, delisted=0),
+        SyntheticMarket(symbols=4, sessions=700, pairs=0, late=0, delisted=0),
         "intraday",
         30.0,
     ),

@@ -4,14 +4,13 @@ import os
 import sys
 import tempfile
 import traceback
-from pathlib import Path
 from typing import Any
 
 from lockstep.data.catalog import VARIABLE, Catalog
 from lockstep.engine.errors import LockstepError
 
 from .clock import shift_clock
-from .observe import INSTALLED, PACKAGE, Observer, source_place
+from .observe import INSTALLED, PACKAGE, Observer, Places, source_place
 from .scouting import scout_target
 from .targets import Spec, look_at, run
 from .transforms import COARSE, FINE, reach_transforms
@@ -33,10 +32,10 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     os.chdir(job["folder"])
     sys.path[:0] = [job["folder"], *job.get("paths", ())]
     spec = Spec(**job["spec"])
-    temporary = Path(job["result"]).parent / "tmp"
-    temporary.mkdir(exist_ok=True)
-    os.environ["TMPDIR"] = os.environ["XDG_CACHE_HOME"] = tempfile.tempdir = str(temporary)
-    observer = Observer(job.get("cuts", ()), job["catalog"], job["real"], job["folder"], job["project"])
+    os.environ["TMPDIR"] = os.environ["XDG_CACHE_HOME"] = tempfile.tempdir = job["temporary"]
+    where = (job[name] for name in ("catalog", "real", "folder", "project", "temporary"))
+    places = Places(*where, job["result"] + ".made")
+    observer = Observer(job.get("cuts", ()), places)
     try:
         grid = FINE if job.get("fine") else COARSE
         reach_transforms(job["scales"], grid, observer.journal.transforms, source_place)

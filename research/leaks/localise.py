@@ -46,7 +46,7 @@ def localise(
 
     if verdict.future == CACHE:
         box = check.workshop.box
-        verdict.reads = [] if box is None else [*box.written(), *sorted(box.outside)][:MOST_COLUMNS]
+        verdict.reads = [*box.written(), *sorted(box.outside)][:MOST_COLUMNS]
         return
     if not _same_shape(history, other):
         verdict.peek_bound = "length"

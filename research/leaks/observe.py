@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 from lockstep.data.catalog import Catalog
 from lockstep.data.storage import Storage
 from lockstep.engine import records as r
+from lockstep.engine.cache import cache_base
 from lockstep.engine.events import EVENT
 from lockstep.engine.runner import Runner
 
@@ -40,6 +41,9 @@ LOGS = {
     "sleeves": "risk",
 }
 ENDED = "orders"
+HEARD = {"open": ("", 0), "os.mkdir": ("x", 0), "os.rename": ("w", 1), "sqlite3.connect": ("a", 0)}
+"""Events of Python's audit by which files are found, with what is done to them and the argument that names them."""
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 LONGEST = 4096
 """Elements of an array that are recorded one by one; longer ones by their hash."""
 STATE = np.dtype([("sleeve", "<i8"), ("field", "U40"), ("instrument", "<i8"), ("hash", "<u8")])
@@ -222,6 +226,34 @@ def _timed(
     )
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where a run is.
+
+    Parameters
+    ----------
+    catalog, real : str
+        Where the perturbed datasets are, and the user's own catalogue, for which it stands in.
+    box, project : str
+        The copy of the project in which it runs, and the project.
+    temporary : str
+        Its folder for temporary files.
+    made : str
+        The file that lists what it makes outside these, so that a run that is stopped leaves nothing behind.
+    """
+
+    catalog: str
+    real: str
+    box: str
+    project: str
+    temporary: str
+    made: str
+
+    def own(self, path: str) -> bool:
+        """Tell whether a path is put back or thrown away after the run in any case."""
+        return path.startswith((self.box, self.catalog, self.temporary))
+
+
 class Observer:
     """All that a target does while it is watched.
 
@@ -229,18 +261,18 @@ class Observer:
     ----------
     cuts : sequence of int
         Times at which states are recorded, ns UTC, ascending.
-    catalog, real : str
-        Where the perturbed datasets are, and the user's own catalogue, for which it stands in.
-    box, project : str
-        The copy of the project in which it runs, and the project.
+    places : Places
+        Where it runs.
     """
 
-    def __init__(self, cuts: Sequence[int], catalog: str, real: str, box: str = "", project: str = "") -> None:
-        self.cuts, self.catalog, self.real = sorted(cuts), catalog, real
-        self.box, self.project = box, project
+    def __init__(self, cuts: Sequence[int], places: Places) -> None:
+        self.cuts, self.places = sorted(cuts), places
+        self.catalog, self.real = places.catalog, places.real
         self.watching = True
         self.runs: list[EngineRun] = []
         self.journal = Journal()
+        self._cache = str(cache_base())
+        self._made = -1
 
     def install(self) -> None:
         """Wrap the engine's runner and the catalogue's door; never undone, since the process is made for one run."""
@@ -286,7 +318,7 @@ class Observer:
     def _wrap_catalog(self) -> None:
         opened, holds, made = Catalog.dataset, Catalog.__contains__, Storage.__init__
         real, catalog = str(Storage(self.real).root), self.catalog
-        own = {real, real.replace(self.project, self.box, 1)} if self.box else {real}
+        own = {real, real.replace(self.places.project, self.places.box, 1)}
 
         def redirected(storage: Storage, root: Any) -> None:
             made(storage, root)
@@ -318,21 +350,25 @@ class Observer:
             (Path(self.catalog) / name).symlink_to(own.resolve())
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.watching:
+        if not self.watching or event not in HEARD:
             return
-        if event in ("os.rename", "os.replace"):
-            path, mode = arguments[1], "w"
-        elif event == "sqlite3.connect":
-            path, mode = arguments[0], "a"
-        elif event == "open":
-            path, mode = arguments[0], str(arguments[1] or "r")
-        else:
-            return
-        if not isinstance(path, str | os.PathLike) or not is_own(path := os.fspath(path)):
+        mode, place = HEARD[event]
+        path = os.fspath(arguments[place]) if hasattr(arguments[place], "__fspath__") else arguments[place]
+        if event == "open":
+            mode = str(arguments[1] or ("w" if arguments[2] & WRITES else "r"))
+        if not isinstance(path, str) or path == self.places.made or not is_own(path) or path.startswith(self._cache):
             return
         path, wrote = str(Path(path).absolute()), bool(set(mode) & set("wax+"))
-        new = wrote and not path.startswith((self.box, self.catalog)) and not os.path.lexists(path)
-        self.journal.files.append((path, "create" if new else "write" if wrote else "read"))
+        new = wrote and not self.places.own(path) and not os.path.lexists(path)
+        if event != "os.mkdir":
+            self.journal.files.append((path, "create" if new else "write" if wrote else "read"))
+        if new:
+            self._note_made(path)
+
+    def _note_made(self, path: str) -> None:
+        if self._made < 0:
+            self._made = os.open(self.places.made, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(self._made, path.encode(errors="surrogateescape") + b"\0")
 
     def finished(self) -> Journal:
         """Return the journal; what this process does from now on is not the target's."""

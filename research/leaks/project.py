@@ -5,15 +5,19 @@ newest there. None of it may outlive a run, unless the suite asks for a warm cac
 """
 
 import contextlib
-import fcntl
 import hashlib
+import itertools
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from .leftovers import base, claim, release, remove
+
 LARGEST = 64 * 2**20
 """Bytes; larger files are linked, not copied, and read as they are."""
+SMALL = 256 * 2**20
+"""Bytes; of a larger project there is one copy alone, and one run at a time."""
 MOST = 20_000
 """Files; a project of more is run where it lies."""
 Mark = tuple[int, int]
@@ -27,21 +31,27 @@ class Box:
     Parameters
     ----------
     folder : Path
-        The user's.
-    parent : Path
-        Where copies are made. A folder's copy has the same path each time, unless it is in use: compiled kernels are
-        kept by path.
+        The user's. Its copy has the same path each time, unless it is in use: compiled kernels are kept by path.
     """
 
-    def __init__(self, folder: Path, parent: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder, self.notes = folder, []  # type: tuple[Path, list[str]]
         self._folders: list[str] = []
         self.sources = self._sources()
-        self.copied = self.sources is not None
-        self.path, self._lock = _claim(folder, parent) if self.copied else (folder, None)
-        self._made: dict[str, tuple[int, int]] = {}
+        self.home, self._lock = _claim(folder)
+        self.path = folder if self.sources is None else self.home / "copy" / folder.name
+        self.temporary = self.home / "tmp"
+        for each in (self.path, self.temporary):
+            each.mkdir(parents=True, exist_ok=True)
+        self._made: dict[str, Mark] = {}
         self._edited: list[str] = []
         self.outside: set[str] = set()
+
+    @property
+    def is_small(self) -> bool:
+        """Tell whether a second copy of the folder can be afforded."""
+        sources = self.sources or {}
+        return self.sources is not None and sum(path.stat().st_size for path in sources.values()) < SMALL
 
     def _sources(self) -> dict[str, Path] | None:
         found: dict[str, Path] = {}
@@ -56,9 +66,7 @@ class Box:
 
     def restore(self, changed: Mapping[str, bytes | None]) -> None:
         """Make the copy what the folder is, save for `changed` files (None: left out), and forget what runs wrote."""
-        for path in sorted(self.outside):
-            with contextlib.suppress(OSError):
-                Path(path).unlink()
+        self._clear()
         if self.sources is None:
             return
         for name, mark in list(_present(self.path)):
@@ -70,6 +78,14 @@ class Box:
             if name not in changed and name not in self._made:
                 self._put(name, source)
         self._edit(changed)
+
+    def _clear(self) -> None:
+        """Remove what runs have written outside the copy."""
+        for path in sorted(self.outside, reverse=True):
+            with contextlib.suppress(OSError):
+                Path(path).rmdir() if Path(path).is_dir() else Path(path).unlink()
+        remove(self.temporary)
+        self.temporary.mkdir(parents=True)
 
     def _restore_folders(self) -> None:
         for home, _, _ in os.walk(self.path, topdown=False):
@@ -109,18 +125,16 @@ class Box:
         self._made[name] = _mark(target)
 
     def written(self) -> list[str]:
-        """Return the files that the last run made or changed, relative to the project."""
-        if self.sources is None:
-            return []
-        return sorted(name for name, mark in _present(self.path) if self._made.get(name) != mark)
+        """Return the files that the last run made or changed, relative to the project; its temporary ones too."""
+        found = [str(self.temporary / name) for name, _ in _present(self.temporary)]
+        if self.sources is not None:
+            found += [name for name, mark in _present(self.path) if self._made.get(name) != mark]
+        return sorted(found)
 
     def close(self) -> None:
-        """Remove the copy."""
-        self.restore({})
-        if self.copied:
-            shutil.rmtree(self.path, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
+        """Remove the copy, and what runs have written elsewhere."""
+        self._clear()
+        release(self.home, self._lock)
 
 
 def _folders(project: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -151,21 +165,14 @@ def _mark(path: str | Path) -> Mark:
     return status.st_mtime_ns, status.st_size
 
 
-def _claim(folder: Path, parent: Path) -> tuple[Path, int]:
+def _claim(folder: Path) -> tuple[Path, int]:
     """Return a folder that nobody else uses, and the lock that says so."""
     name = hashlib.blake2b(str(folder).encode(), digest_size=6).hexdigest()
-    home = parent / f"lockstep-leaks-{os.getuid()}"
-    home.mkdir(mode=0o700, exist_ok=True)
-    number = 0
-    while True:
-        lock = os.open(home / f"{name}-{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            number += 1
-            continue
-        path = home / f"{name}-{number}" / folder.name
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-        return path, lock
+    for number in itertools.count():
+        home = base() / f"{name}-{number}"
+        lock = claim(home)
+        if lock is not None:
+            remove(home / "copy")
+            remove(home / "tmp")
+            return home, lock
+    raise AssertionError

@@ -9,6 +9,7 @@
    future made a difference to the future; else *vacuous*.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,12 +19,13 @@ from lockstep.engine.errors import LockstepError
 
 from . import TOLERANCE
 from . import cuts as cutting
-from .comparisons import plan
+from .comparisons import Comparison, plan
 from .files import find_files
 from .futures import CACHE, SAME_LENGTH, future_of
 from .gather import MARKET, first_run, look, with_datasets
 from .history import History
 from .journal import AT_CUTS, Difference, Journal, differ_after, differences
+from .lanes import in_order
 from .ledger import early_fill
 from .localise import localise
 from .nullmarket import CERTAIN, WORLDS, certainty, earning_tracks, null_market
@@ -78,6 +80,15 @@ class Options:
     at: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one comparison: differences, whether later decisions changed, or an error."""
+
+    found: list[Difference] = field(default_factory=list)
+    alive: bool = False
+    failed: str = ""
+
+
 @dataclass
 class Check:
     """The state of one check."""
@@ -105,8 +116,7 @@ class Check:
         except LockstepError as error:
             verdict.verdict, verdict.reason = "error", str(error)
         verdict.runs = self.workshop.runs
-        if self.workshop.box is not None:
-            verdict.notes += self.workshop.box.notes
+        verdict.notes += self.workshop.box.notes
         verdict.seconds = round(time.perf_counter() - self.began, 3)
         return verdict
 
@@ -195,7 +205,6 @@ class Check:
         self.took = time.perf_counter() - began
         self.workshop.preload, self.workshop.scales = journal.modules, journal.transforms
         box = self.workshop.box
-        assert box is not None
         self.caches = bool(box.outside or box.written())
         first = next(iter(history.tables.values()))
         files = find_files(box.sources or {}, first.sessions, int(history.times[0]))
@@ -206,34 +215,69 @@ class Check:
         return history, journal
 
     def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int], finds: list[Find]) -> None:
-        alive, failed = False, []
         again = self.options.again
         planned = [again] if again else plan(chosen, finds, self.options.seed, caches=self.caches)
-        for number, (future, cut, seed) in enumerate(planned):
-            if self.left < 0:
-                verdict.notes.append(f"the budget ended after {number} of {len(planned)} comparisons")
-                break
-            self.progress(future, number + 2, len(planned) + 2)
-            other = future_of(history, future, cut, seed)
-            try:
-                journal = self.another(future, history, other, chosen, zygote=number % 2)
-            except TargetError as error:
-                failed.append(f"{future} at {cut}: {error}")
-                continue
-            same = future in SAME_LENGTH
-            tolerance, one = (0.0, base) if same else (self.options.tolerance, self.fine or base)
-            found = differences(one, journal, cutting.agreed_until(history, cut, future), tolerance)
-            if found:
-                if future == "truncate" and not self.options.again:
-                    future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
-                verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
-                self._leak(verdict, history, base, other, future, cut, found, chosen)
-                return
-            # A history of another length changes how much is done later, whatever the target looks at.
-            alive = alive or (future == "cocktail" and differ_after(base, journal, cut, self._deciding))
-        if not self.options.again and self._earns_from_nothing(verdict, history, base):
-            return
-        self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
+        lanes = self.workshop.lanes
+        done = self._compare_all(planned, history, base, chosen, lanes)
+        if self.workshop.lanes < lanes:  # runs have begun to write where they meet
+            done = self._compare_all(planned, history, base, chosen, self.workshop.lanes)
+        if len(done) < len(planned) and not (done and done[-1].found):
+            verdict.notes.append(f"the budget ended after {len(done)} of {len(planned)} comparisons")
+        if done and done[-1].found:
+            self._first_leak(verdict, history, base, planned[len(done) - 1], done[-1].found, chosen)
+        elif again or not self._earns_from_nothing(verdict, history, base):
+            alive, failed = any(each.alive for each in done), [each.failed for each in done if each.failed]
+            self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
+
+    def _compare_all(
+        self, planned: list[Comparison], history: History, base: Journal, chosen: list[int], lanes: int
+    ) -> list[Outcome]:
+        """Return what came of all comparisons up to the first that found something, or until the budget ends."""
+
+        def compare(number: int, comparison: Comparison) -> Outcome | None:
+            return self._compare(comparison, history, base, chosen, number % 2) if self.left > 0 else None
+
+        done: list[Outcome] = []
+        with contextlib.closing(in_order(compare, planned, lanes)) as outcomes:
+            for (future, _, _), outcome in zip(planned, outcomes, strict=False):
+                if outcome is None:
+                    break
+                self.progress(future, len(done) + 2, len(planned) + 2)
+                done.append(outcome)
+                if outcome.found:
+                    break
+        return done
+
+    def _compare(
+        self, comparison: Comparison, history: History, base: Journal, chosen: list[int], zygote: int
+    ) -> Outcome:
+        """Run over another future and compare what was done by the cut."""
+        future, cut, seed = comparison
+        try:
+            journal = self.another(future, history, future_of(history, future, cut, seed), chosen, zygote=zygote)
+        except TargetError as error:
+            return Outcome(failed=f"{future} at {cut}: {error}")
+        same = future in SAME_LENGTH
+        tolerance, one = (0.0, base) if same else (self.options.tolerance, self.fine or base)
+        found = differences(one, journal, cutting.agreed_until(history, cut, future), tolerance)
+        # A history of another length changes how much is done later, whatever the target looks at.
+        return Outcome(found, alive=future == "cocktail" and differ_after(base, journal, cut, self._deciding))
+
+    def _first_leak(
+        self,
+        verdict: Verdict,
+        history: History,
+        base: Journal,
+        comparison: Comparison,
+        found: list[Difference],
+        chosen: list[int],
+    ) -> None:
+        future, cut, seed = comparison
+        other = future_of(history, future, cut, seed)
+        if future == "truncate" and not self.options.again:
+            future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
+        verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
+        self._leak(verdict, history, base, other, future, cut, found, chosen)
 
     def _earns_from_nothing(self, verdict: Verdict, history: History, base: Journal) -> bool:
         """Look at what a function says it earned on null markets; tell whether that is a leak."""

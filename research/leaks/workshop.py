@@ -1,32 +1,46 @@
 """Where runs are made: a folder in memory for perturbed catalogues, and the processes that fork runs."""
 
 import contextlib
+import itertools
 import json
 import os
 import pickle
-import shutil
+import select
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lockstep.data.storage import Storage
+from lockstep.engine.cache import cache_base
 from lockstep.engine.errors import LockstepError
 
 from .history import History, write_history
 from .journal import Journal
+from .leftovers import MARK, base, claim, hunt, release, remove, sweep
 from .project import Box
 from .scout import Find
 from .targets import Spec
+from .watch import ENDED_BY
+from .zygote import STOP
 
-MEMORY = 4 * 2**30
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-QUIET_EXIT = 30.0
-"""Seconds a zygote may take to start or to answer beyond the limit of its run."""
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+GRACE = 10.0
+"""Seconds beyond the limit of a run after which the process that it was forked from is taken for dead."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may take: bytes of memory, bytes on any disk, processes and threads."""
+
+    memory: int = 4 * 2**30
+    disk: int = 4 * 2**30
+    processes: int = 512
 
 
 class TargetError(LockstepError):
@@ -45,21 +59,28 @@ class Zygote:
     ----------
     seed : int
         Of the hash of text, so that what hangs on the order of a set shows as a difference.
+    home : Path
+        The suite's folder, by which all processes that come from this one can be told.
     """
 
     seed: int
+    home: Path
+    closed: bool = False
 
     def __post_init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
-        environment = {**os.environ, "PYTHONHASHSEED": str(self.seed), **dict.fromkeys(THREADS, "1")}
+        own = {"PYTHONHASHSEED": str(self.seed), MARK: str(self.home), **dict.fromkeys(THREADS, "1")}
+        cache = cache_base()
+        if cache is not None:  # runs have another folder for caches, but kernels are compiled once
+            own["LOCKSTEP_CACHE"] = str(cache.parent)
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "lockstep.research.leaks.zygote"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={**os.environ, **own},
             text=True,
             start_new_session=True,
         )
@@ -71,38 +92,49 @@ class Zygote:
         Raises
         ------
         TargetError
-            If the zygote itself has died, which a target can bring about only by hunting it down.
+            If the zygote itself has died or been stopped, which a target can bring about only by hunting it down.
         """
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         try:
             self.wait_until_ready()
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
-            return dict(json.loads(self.process.stdout.readline()))
-        except (BrokenPipeError, json.JSONDecodeError) as error:
-            self.close()
-            self._begin()
+            return dict(self._answer(float(job["seconds"]) + GRACE))
+        except (BrokenPipeError, json.JSONDecodeError, TimeoutError) as error:
+            self._end()
+            if not self.closed:
+                self._begin()
             raise TargetError("crash", "it killed the process that runs are forked from") from error
 
     def wait_until_ready(self) -> None:
         """Wait until Lockstep is loaded, which compiles the engine where no cache holds it."""
-        assert self.process.stdout is not None
         if not self.ready:
-            self.ready = bool(json.loads(self.process.stdout.readline()))
+            self.ready = bool(self._answer(None))
+
+    def _answer(self, seconds: float | None) -> Any:
+        assert self.process.stdout is not None
+        ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+        if not ready:
+            raise TimeoutError
+        return json.loads(self.process.stdout.readline())
 
     def close(self) -> None:
-        """End the process."""
+        """End the process and all that it has started."""
+        self.closed = True
         assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
+            self.process.stdin.write(STOP)
             self.process.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._end()
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
 
 
 class Workshop:
@@ -116,27 +148,42 @@ class Workshop:
         Where targets are run; None: the current folder.
     """
 
-    def __init__(self, real: str | None = None, folder: Path | None = None) -> None:
+    def __init__(self, real: str | None = None, folder: Path | None = None, limits: Limits = Limits()) -> None:
         from lockstep.data.catalog import Catalog
 
-        self.catalog = Catalog(real)
+        self.catalog, self.limits = Catalog(real), limits
         self.real = str(Storage(self.catalog.storage.url).root)
-        memory = Path("/dev/shm")
-        self.parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
-        self.home = Path(tempfile.mkdtemp(prefix="lockstep-leaks-", dir=self.parent))
-        self.zygotes = [Zygote(0), Zygote(1)]
-        self.box: Box | None = None
+        sweep()
+        base().mkdir(mode=0o700, exist_ok=True)
+        self.home = Path(tempfile.mkdtemp(prefix="suite-", dir=base()))
+        self._lock = claim(self.home)
+        self.zygotes = [Zygote(0, self.home), Zygote(1, self.home)]
+        self._numbers = itertools.count(1)
+        self._boxes: list[Box] = []
         self.enter(folder)
 
     def enter(self, folder: Path | None = None) -> None:
         """Begin with another target, in a folder."""
         self.folder = (folder or Path.cwd()).resolve()
-        if self.box is not None:
-            self.box.close()
-        self.box = Box(self.folder, self.parent)
+        for box in self._boxes:
+            box.close()
+        self._boxes = [Box(self.folder)]
+        if PROCESSORS > 1 and self.box.is_small:
+            self._boxes.append(Box(self.folder))
+            self._boxes[1].outside = self.box.outside
         self.runs, self.seconds, self.deadline = 0, 60.0, float("inf")
         self.preload: list[str] = []
         self.scales: dict[str, float] = {}
+
+    @property
+    def box(self) -> Box:
+        """The copy of the project that the first process's runs are made in."""
+        return self._boxes[0]
+
+    @property
+    def lanes(self) -> int:
+        """How many runs may be made at once: one where they would meet, in files outside their copies."""
+        return 1 if self.box.outside else len(self._boxes)
 
     def __enter__(self) -> "Workshop":
         return self
@@ -144,9 +191,11 @@ class Workshop:
     def __exit__(self, *raised: object) -> None:
         for zygote in self.zygotes:
             zygote.close()
-        if self.box is not None:
-            self.box.close()
-        shutil.rmtree(self.home, ignore_errors=True)
+        hunt(str(self.home))
+        for box in self._boxes:
+            box.close()
+        assert self._lock is not None
+        release(self.home, self._lock)
 
     def look(self, spec: Spec, history: History) -> dict[str, Any]:
         """Return what a target is, see `targets.look_at`; a history of what it reads when it is imported."""
@@ -178,30 +227,29 @@ class Workshop:
         TargetError
             If it fails, or takes too long or too much.
         """
-        assert self.box is not None
         job = {"do": "run", "spec": self._inside(spec), "cuts": [int(cut) for cut in cuts], "clock": clock}
         job["fine"] = fine
         journal: Journal = self._over(history, job, zygote, warm=warm)["journal"]
-        self.box.outside |= {path for path, mode in journal.files if mode == "create"}
         journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
         return journal
 
     def _over(self, history: History, job: dict[str, Any], zygote: int = 0, *, warm: bool = False) -> dict[str, Any]:
         """Have a job done over a history, laid out for it alone."""
-        assert self.box is not None
-        root = self.home / f"catalog-{self.runs}"
+        number, box = next(self._numbers), self._boxes[zygote % len(self._boxes)]
+        root = self.home / f"catalog-{number}"
         root.mkdir()
-        write_history(history, root)
-        (self.box.leave if warm else self.box.restore)(history.changed_files())
         try:
-            return self._do(zygote, {**job, "catalog": str(root)})
+            write_history(history, root)
+            (box.leave if warm else box.restore)(history.changed_files())
+            return self._do(zygote, {**job, "catalog": str(root), "result": str(self.home / f"result-{number}")}, box)
         finally:
-            shutil.rmtree(root, ignore_errors=True)
+            remove(root)
 
     def _own(self, text: str) -> str:
-        """Return a text with places in the copy named as the user knows them."""
-        assert self.box is not None
-        return text.replace(str(self.box.path), str(self.folder))
+        """Return a text with places in a copy named as the user knows them."""
+        for box in self._boxes:
+            text = text.replace(str(box.path), str(self.folder))
+        return text
 
     def _inside(self, spec: Spec) -> dict[str, Any]:
         """Return a target with paths into the project relative to it, so that they lead into the copy."""
@@ -212,29 +260,41 @@ class Workshop:
                 plain[name] = str(path.resolve().relative_to(self.folder))
         return plain
 
-    def _do(self, zygote: int, job: dict[str, Any]) -> dict[str, Any]:
-        assert self.box is not None
+    def _do(self, zygote: int, job: dict[str, Any], box: Box) -> dict[str, Any]:
+        left = self.deadline - time.perf_counter()
+        if left <= 0:
+            raise TargetError("budget", "the budget was spent")
         self.runs += 1
-        result = self.home / f"result-{self.runs}"
         common = {
-            "result": str(result),
             "real": self.real,
-            "folder": str(self.box.path),
+            "folder": str(box.path),
+            "temporary": str(box.temporary),
+            "mine": [str(box.home), str(self.home)],
             "project": str(self.folder),
-            "seconds": max(1.0, min(self.seconds, self.deadline - time.perf_counter())),
-            "memory": MEMORY,
+            "seconds": min(self.seconds, left),
             "preload": self.preload,
             "scales": self.scales,
+            **asdict(self.limits),
         }
         end = self.zygotes[zygote].ask({**job, **common})
-        if end["timed_out"]:
-            raise TargetError("hang", f"it was still running after {common['seconds']:.0f} s and was stopped")
-        if not result.exists():
+        made = Path(job["result"] + ".made")
+        if made.exists():  # even a run that was stopped has written down what it made
+            box.outside |= {*made.read_text(errors="surrogateescape").split("\0")} - {""}
+        return self._result(Path(job["result"]), end, common["seconds"])
+
+    def _result(self, path: Path, end: dict[str, Any], seconds: float) -> dict[str, Any]:
+        if end["cause"]:
+            said = {"seconds": seconds, "disk_mib": self.limits.disk / 2**20, "processes": self.limits.processes}
+            raise TargetError("hang" if end["cause"] == "time" else "crash", ENDED_BY[end["cause"]].format(**said))
+        if not path.exists():
             raise TargetError("crash", self._own(_ended(end)))
-        with result.open("rb") as file:
-            answer: dict[str, Any] = pickle.load(file)
-        result.unlink()
-        Path(f"{result}.out").unlink(missing_ok=True)
+        try:
+            with path.open("rb") as file:
+                answer: dict[str, Any] = pickle.load(file)
+        except Exception as error:
+            raise TargetError("crash", f"it left what cannot be read: {type(error).__name__}: {error}") from error
+        finally:
+            path.unlink()
         if "error" in answer:
             message, place = self._own(answer["message"]), self._own(answer["place"])
             raise TargetError(answer["error"], message, place, answer.get("missing", ()))

@@ -2,7 +2,7 @@
 
 It reads one JSON object a line and answers with one. Each run is a child of its own, in a session of its own: it
 imports the target anew, so that what a module reads at import is read anew too. Whatever a child does to itself ends
-with it.
+with it. Where the suite itself ends without a word, so does this process, and takes along what the suite has left.
 """
 
 import contextlib
@@ -11,7 +11,6 @@ import json
 import os
 import pickle
 import resource
-import select
 import signal
 import sys
 import time
@@ -19,25 +18,31 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-TAIL = 2000
-"""Characters of what a target printed that are kept."""
+from .leftovers import MARK, claim, release
+from .watch import Watch
+
 CRASHED = 70
 LARGEST_FILE = 2**30
-"""Bytes that any one file may grow to, what is printed included."""
-PR_SET_CHILD_SUBREAPER = 36
+"""Bytes that any one file may grow to."""
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+STOP = "stop\n"
+
+_laid_down: set[str] = set()
+"""Folders of the suite's."""
 
 
 def main() -> None:
-    """Serve until the input ends."""
+    """Serve until told to stop, or until there is nobody left to serve."""
     # What the target prints must not reach the pipe that answers go through.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _adopt()
+    _laid_down.add(os.environ[MARK])
+    _ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
     _load()
     print(json.dumps({"ready": True}), file=answers, flush=True)
-    for line in sys.stdin:
-        print(json.dumps(_serve(json.loads(line))), file=answers, flush=True)
-    os._exit(0)  # what is loaded takes half a second to take apart
+    while (order := _next_order()) and order != STOP:
+        print(json.dumps(_serve(json.loads(order))), file=answers, flush=True)
+    _leave(orphan=not order)
 
 
 def _load() -> None:
@@ -53,36 +58,60 @@ def _load() -> None:
     warm_up()
 
 
+def _next_order() -> str:
+    """Return the next line, empty where the suite is gone; unbuffered, so that its end is seen during a run too."""
+    line = b""
+    while not line.endswith(b"\n"):
+        part = os.read(0, 1 << 20)
+        if not part:
+            return ""
+        line += part
+    return line.decode()
+
+
+def _leave(*, orphan: bool) -> None:
+    """End; what is loaded takes half a second to take apart."""
+    _sweep()
+    for path in sorted(_laid_down) if orphan else ():
+        lock = claim(Path(path))
+        if lock is not None:
+            release(Path(path), lock)
+    os._exit(0)
+
+
 def _serve(job: dict[str, Any]) -> dict[str, Any]:
     began = time.perf_counter()
+    _laid_down.update(job["mine"])
     for name in job.get("preload", ()):
         with contextlib.suppress(Exception):
             __import__(name)
+    heard, says = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _child(job)
-    status, timed_out = _wait(pid, float(job["seconds"]))
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        os.close(heard)
+        _child(job, says)
+    os.close(says)
+    watch = Watch(pid, heard, job)
+    cause = watch.wait()
     _sweep()
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if cause in ("stop", "orphan"):
+        _leave(orphan=cause == "orphan")
     return {
         "seconds": time.perf_counter() - began,
-        "timed_out": timed_out,
-        "exit": os.waitstatus_to_exitcode(status),
-        "peak_bytes": usage.ru_maxrss * 1024,
-        "printed": _tail(job["result"] + ".out"),
+        "cause": cause,
+        "exit": os.waitstatus_to_exitcode(watch.status),
+        "peak_bytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+        "printed": watch.printed.decode("utf-8", "replace"),
     }
 
 
-def _adopt() -> None:
-    """Become the parent of processes whose own parent ends, so that none outlives its run."""
+def _ask_kernel(option: int, value: int) -> None:
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _sweep() -> None:
-    """End what a run has left behind, in sessions of its own too."""
+    """End what a run has left behind, in sessions of its own too: this process has become its parent."""
     listing = Path(f"/proc/self/task/{os.getpid()}/children")
     for _ in range(100):
         left = [int(pid) for pid in listing.read_text().split()] if listing.exists() else []
@@ -95,38 +124,16 @@ def _sweep() -> None:
             return
 
 
-def _wait(pid: int, seconds: float) -> tuple[int, bool]:
-    """Wait for a child, at most so long; return its status and whether it had to be stopped."""
-    handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
-    deadline = time.monotonic() + seconds
-    try:
-        if handle >= 0:
-            ready, _, _ = select.select([handle], [], [], seconds)
-        else:
-            while time.monotonic() < deadline:
-                found, status = os.waitpid(pid, os.WNOHANG)
-                if found:
-                    return status, False
-                time.sleep(0.01)
-            ready = []
-        if not ready:
-            os.killpg(pid, signal.SIGKILL)
-            return os.waitpid(pid, 0)[1], True
-        return os.waitpid(pid, 0)[1], False
-    finally:
-        if handle >= 0:
-            os.close(handle)
-
-
-def _child(job: dict[str, Any]) -> None:
+def _child(job: dict[str, Any], says: int) -> None:
     """Run a job in this process and end it."""
     code, own = CRASHED, os.getpid()
     try:
         os.setsid()
+        _ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
         _limit(job)
-        with Path(job["result"] + ".out").open("wb") as out:
-            os.dup2(out.fileno(), 1)
-            os.dup2(out.fileno(), 2)
+        os.dup2(says, 1)
+        os.dup2(says, 2)
+        os.close(says)
         os.close(0)
         os.open(os.devnull, os.O_RDONLY)
         answer = _answer(job)
@@ -158,15 +165,6 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
     from .child import perform
 
     return perform(job)
-
-
-def _tail(path: str) -> str:
-    file = Path(path)
-    if not file.exists():
-        return ""
-    with file.open("rb") as printed:
-        printed.seek(max(0, file.stat().st_size - TAIL))
-        return printed.read().decode("utf-8", "replace")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def project(tmp_path):
 
 
 def found(project):
-    box = Box(project / "own", project)
+    box = Box(project / "own")
     box.close()
     return {file.name: file for file in find_files(box.sources, SESSIONS, int(SESSIONS.close[0]))}
 
@@ -62,7 +62,7 @@ def test_parquet_stays_bit_for_bit_before_the_cut(project):
 
 
 def test_box_forgets_what_a_run_wrote_unless_it_is_to_be_left(project):
-    box = Box(project / "own", project)
+    box = Box(project / "own")
     try:
         box.restore({"earnings.csv": b"date,eps\n"})
         (box.path / "cache.txt").write_text("x")
