@@ -38,7 +38,7 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     observer = Observer(job.get("cuts", ()), places)
     try:
         grid = FINE if job.get("fine") else COARSE
-        reach_transforms(job["scales"], grid, observer.journal.transforms, source_place)
+        reach_transforms(job["scales"], grid, observer.journal.transforms, lambda: _line(job["folder"]))
         if job.get("clock"):
             shift_clock(job["clock"])
         observer.install()
@@ -62,6 +62,11 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - a user's code may raise anything; it becomes the verdict's text
         message = f"{type(error).__name__}: {error}"
         return {"error": "crash", "message": message, "place": _place(error), "missing": observer.journal.missing}
+
+
+def _line(copy: str) -> str:
+    """Return the user's own line that is being run, named alike in every copy of the project."""
+    return source_place().removeprefix(copy)
 
 
 def _refused(error: LockstepError) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from lockstep.data.storage import Storage
 from lockstep.engine.cache import cache_base
-from lockstep.engine.errors import LockstepError
+from lockstep.engine.errors import EngineError, LockstepError
 
 from .history import History, write_history
 from .journal import Journal
@@ -75,15 +75,17 @@ class Zygote:
         cache = cache_base()
         if cache is not None:  # runs have another folder for caches, but kernels are compiled once
             own["LOCKSTEP_CACHE"] = str(cache.parent)
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "lockstep.research.leaks.zygote"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **own},
-            text=True,
-            start_new_session=True,
-        )
+        self.said = self.home / f"zygote-{self.seed}"
+        with self.said.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "lockstep.research.leaks.zygote"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **own},
+                text=True,
+                start_new_session=True,
+            )
         self.ready = False
 
     def ask(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -107,9 +109,18 @@ class Zygote:
             raise TargetError("crash", "it killed the process that runs are forked from") from error
 
     def wait_until_ready(self) -> None:
-        """Wait until Lockstep is loaded, which compiles the engine where no cache holds it."""
-        if not self.ready:
-            self.ready = bool(self._answer(None))
+        """Wait until Lockstep is loaded, which compiles the engine where no cache holds it.
+
+        Raises
+        ------
+        EngineError
+            If it has ended instead.
+        """
+        try:
+            self.ready = self.ready or bool(self._answer(None))
+        except json.JSONDecodeError as error:
+            said = self.said.read_text(errors="replace").strip()[-500:] or "nothing"
+            raise EngineError(f"the process that runs are forked from did not start; it said: {said}") from error
 
     def _answer(self, seconds: float | None) -> Any:
         assert self.process.stdout is not None
