@@ -251,7 +251,7 @@ class Places:
 
     def own(self, path: str) -> bool:
         """Tell whether a path is put back or thrown away after the run in any case."""
-        return path.startswith((self.box, self.catalog, self.temporary))
+        return path.startswith((self.box, self.temporary, os.path.dirname(self.made)))  # noqa: PTH120
 
 
 class Observer:
