@@ -31,7 +31,7 @@ from .python_strategy import Strategy
 from .risk import REFUSED
 from .settings import Risk, Settings
 from .step import WAITS_CALLBACK
-from .tables import broker_at, event_at, order_in, position, proposed_slot, resting, world_at
+from .tables import broker_at, event_at, open_slot, order_in, position, proposed_slot, resting, world_at
 from .world import Sleeve, World, _callable
 
 LEG = np.dtype([(name, "<i8") for name in ("instrument", "quantity", "type", "tif", "limit", "stop", "trail")])
@@ -106,9 +106,16 @@ def _change(
 
 @kernel
 def _cross(world_address: int, broker_address: int, event: int) -> int:
-    """Match one event out of turn, without marking anything by it; return how many order events wait."""
-    world, broker = world_at(world_address, 0), broker_at(broker_address, 0)
-    match(broker, event_at(event, 0))
+    """Match one event out of turn, without marking anything by it; return how many order events wait.
+
+    What is still under way to the broker counts as arrived.
+    """
+    world, broker, quote = world_at(world_address, 0), broker_at(broker_address, 0), event_at(event, 0)
+    for k in range(world.n_open):
+        own = resting(broker, open_slot(world, k).slot)
+        if own.instrument == quote.instrument:
+            own.eligible = min(own.eligible, quote.ts_event)
+    match(broker, quote)
     world.n_waiting = broker.n_queue
     return int64(broker.n_queue)
 

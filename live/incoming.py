@@ -52,6 +52,7 @@ class Incoming:
         self.doubtful: dict[str, int] = {}
         """Broker's ids of orders that must be looked up, with the code to say if nothing has happened to them."""
         self.alerts: list[str] = []
+        """What somebody should hear of: refused orders, fills taken back."""
         self._ts = 0
 
     def take(self) -> list[Said]:
@@ -62,6 +63,11 @@ class Incoming:
     def take_bound(self) -> list[tuple[str, str, int]]:
         """Return the broker's ids learned since the last call."""
         taken, self.bound = self.bound, []
+        return taken
+
+    def take_alerts(self) -> list[str]:
+        """Return what came up since the last call that somebody should hear of."""
+        taken, self.alerts = self.alerts, []
         return taken
 
     def say(

@@ -34,6 +34,8 @@ class PacedSession(Session):
     _counts: dict[str, Any] | None = None
     _pace: Any = None
     _syncs = 0
+    _taken: dict[str, tuple[int, int]] | None = None
+    """Of each stream, when the last slice was taken: how often it had been made anew, and the venue's count of it."""
 
     def _connect(self) -> None:
         super()._connect()
@@ -125,12 +127,20 @@ class PacedSession(Session):
             self.take_market()
             if not self.inbox.empty:
                 pipeline.flush()
+        await self._take_lost(message)
         self.market.release_days(pipeline.rows, ts)
         await self.take_due(ts)
         if self.market.waiting:
             self.market.slice(pipeline.rows, ts)
         pipeline.flush()
         await self._quiet()
+
+    async def _take_lost(self, message: dict[str, Any]) -> None:
+        """Ask for the bars that were sent on a connection that is no more."""
+        lives, before = self._lives(), self._taken
+        if before is not None and any(lives[name] != before[name][0] for name in lives):
+            await self.backfill()
+        self._taken = {name: (lives[name], int(message[name])) for name in lives}
 
     async def _until(self, ts: int) -> None:
         """Take what falls due before `ts`, each at its own time."""
@@ -147,18 +157,25 @@ class PacedSession(Session):
             if not self.streams_up or self._slice is not None:
                 return False
             if clock.monotonic() > until:
-                for stream in self.streams:
-                    if self._lacks(stream.watch, message):
-                        self.alert("mute", f"{stream.watch.name} has not said what the venue sent")
-                        await stream.renew("mute")
+                await self._renew([each for each in self.streams if self._lacks(each.watch, message)])
                 return False
             await self._wait(0.05)
             self._wake.clear()
         return True
 
+    async def _renew(self, streams: list[Any]) -> None:
+        """Cut streams on which nothing comes of what the venue has sent."""
+        for stream in streams:
+            self.alert("mute", f"{stream.watch.name} has not said what the venue sent")
+            await stream.renew("mute")
+
     def _lacks(self, watch: Any, message: dict[str, Any]) -> bool:
-        """Return whether something of a slice is still to come on a stream."""
-        return watch.reconnects == message["lives"][watch.name] and watch.on_this < int(message[watch.name])
+        """Return whether something of a slice is still to come on a stream, or its end: the venue counts anew."""
+        if watch.reconnects != message["lives"][watch.name]:
+            return False
+        lives, before = self._taken[watch.name] if self._taken is not None else (-1, 0)
+        count = int(message[watch.name])
+        return watch.on_this < count or (lives == watch.reconnects and count < before)
 
     async def _quiet(self) -> None:
         """Wait until no request, job or order update is under way."""
@@ -196,7 +213,10 @@ class PacedSession(Session):
         until = clock.monotonic() + nanoseconds(self.setup.live.mute)
         updates, lives = self.watches["updates"], self._lives()
         while self._counts is None or updates.on_this < int(self._counts["updates"]):
-            if self._lives() != lives or not self.streams_up or self._pace is None or clock.monotonic() > until:
+            if self._lives() != lives or not self.streams_up or self._pace is None:
+                return False
+            if clock.monotonic() > until:
+                await self._renew([each for each in self.streams if each.watch is updates])
                 return False
             await self._wait(0.05)
             self._wake.clear()

@@ -284,6 +284,8 @@ class Session:
             self.pipeline.received = min(self.pipeline.received, received)
             points.reach("update-received")
             self.take_update(message, text)
+        for words in self.desk.incoming.take_alerts():
+            self.alert("order", words)
         # What orders have undergone comes before the market data of the same time, as in a replay.
         self.pipeline.say()
         if self.pipeline.rows.room < self.pipeline.rows.capacity // 2:
@@ -465,7 +467,7 @@ class Session:
         """Compare the account with the broker's, as often as it takes to be sure."""
         first = self.run.is_new and why == "start"
         if why in ("start", "reconnect"):
-            await self._backfill()
+            await self.backfill()
         for _ in range(2):
             picture = await self._look()
             if picture is None:
@@ -524,7 +526,7 @@ class Session:
             await self.reconcile("close")
         self._closed = False
 
-    async def _backfill(self) -> None:
+    async def backfill(self) -> None:
         """Ask for the bars that the stream has missed."""
         start = min((last for last in self.market.last if last > 0), default=0)
         if not self.setup.length or not start:

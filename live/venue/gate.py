@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -117,7 +118,9 @@ class Gate:
         elif kind == "504_after":
             await _refuse(scope, receive, send, fault.status or 504, {"message": "upstream request timeout"})
         elif kind == "429":
-            await _refuse(scope, receive, send, 429, {"code": 42910000, "message": "too many requests."})
+            again = [(b"retry-after", f"{fault.seconds:g}".encode())] if fault.seconds else []
+            words = json.dumps({"code": 42910000, "message": "too many requests."})
+            await _respond(send, 429, b"application/json", words.encode(), again)
         elif kind == "raw_body":
             body = (fault.body or "").encode()
             await _respond(send, fault.status or 200, fault.content_type.encode(), body)
@@ -168,8 +171,8 @@ async def _until(receive: Any, seconds: float) -> None:
         return
 
 
-async def _respond(send: Any, status: int, kind: bytes, body: bytes) -> None:
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+async def _respond(send: Any, status: int, kind: bytes, body: bytes, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -57,11 +57,13 @@ class Connection:
         return not self.transport.is_closing()
 
     def put(self, payload: bytes, messages: int = 0) -> None:
-        """Queue a frame; `messages` of it count as sent. A mute connection swallows it."""
-        if self.muted or self.slow:
+        """Queue a frame; `messages` of it count as sent, also where a mute connection swallows it."""
+        if self.slow:
+            return
+        self.sent += messages
+        if self.muted:
             return
         self.queued += len(payload)
-        self.sent += messages
         if self.queued > self.backlog:
             self.slow = True
             return

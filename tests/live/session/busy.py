@@ -17,13 +17,13 @@ def on_bar(world: Any, me: Any, row: Any, bar: Any) -> None:
     if turn == 0 and held == 0:
         o.market(world, i, me.size)
     elif turn == 2 and held == 0:
-        row.last = o.limit(world, i, me.size, price * 0.9995)
-    elif turn == 5:
+        row.last = o.limit(world, i, me.size, price * 0.997)
+    elif turn in (3, 5):
         o.cancel(world, row.last)
     elif turn == 7 and held == 0:
         row.last = o.bracket(world, i, me.size, 0.0, price * 1.003, price * 0.997)
-    elif turn == 9 and held > 0:
-        o.replace(world, row.last + 1, 0, price * 1.002, 0.0)
+    elif turn == 9:
+        o.replace(world, row.last, 0, price * 0.9995, 0.0)
     elif turn == 11 and held > 0:
         o.cancel_all(world, i)
     elif turn == 13 and held > 0:

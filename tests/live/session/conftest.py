@@ -1,3 +1,4 @@
+import contextlib
 import os
 
 import pytest
@@ -45,20 +46,28 @@ def market(tmp_path_factory):
     return folder / "catalog"
 
 
-@pytest.fixture
-def lives(market, tmp_path, monkeypatch):
-    """A function that begins a venue of its own and returns the lives of sessions at it."""
-    monkeypatch.setenv("LOCKSTEP_CATALOG", str(market))
+@contextlib.contextmanager
+def sessions_at(market, folder):
+    """Give a function that begins a venue of its own and returns the lives of sessions at it."""
     venues = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCKSTEP_CATALOG", str(market))
 
-    def begin(*arguments, **scenario):
-        folder = tmp_path / str(len(venues))
-        (folder / "runs").mkdir(parents=True)
-        path = write_scenario(folder, **scenario)
-        venues.append(VenueProcess(path, market, *arguments))
-        return Lives(path, market, venues[-1], folder / "runs")
+        def begin(*arguments, **scenario):
+            place = folder / str(len(venues))
+            (place / "runs").mkdir(parents=True)
+            path = write_scenario(place, **scenario)
+            venues.append(VenueProcess(path, market, *arguments))
+            return Lives(path, market, venues[-1], place / "runs")
 
-    yield begin
-    for venue in venues:
-        venue.close()
-    os.environ.pop("LOCKSTEP_VENUE_TOKEN", None)
+        yield begin
+        for venue in venues:
+            venue.close()
+        os.environ.pop("LOCKSTEP_VENUE_TOKEN", None)
+
+
+@pytest.fixture
+def lives(market, tmp_path):
+    """A function that begins a venue of its own and returns the lives of sessions at it."""
+    with sessions_at(market, tmp_path) as begin:
+        yield begin

@@ -340,15 +340,15 @@ def test_20_a_stream_is_open_and_mute(rig, frozen):
     rig.script({"fault": "mute", "stream": "market", "frozen": frozen})
     before = len(rig.bars)
     said = rig.go(5, wait=False)
-    assert said["market"] == before
+    assert said["market"] == before + 15  # what a mute connection swallows counts as sent: its client can miss it
     assert len(rig.bars) == before
     assert rig.market_stream._ws.open
     pong = rig._call(rig.market_stream._ws.ping)
     time.sleep(0.2)
     assert pong.done() is not frozen
     rig.script({"fault": "unmute", "stream": "market"})
-    rig.go()
-    assert len(rig.bars) == before + 3
+    rig.go(wait=False)
+    rig.until(lambda: len(rig.bars) == before + 3)
 
 
 @pytest.mark.parametrize(("stream", "step"), [("market", "welcome"), ("market", "auth"), ("updates", "auth")])
