@@ -32,7 +32,7 @@ dataset = "minutes"
 warmup = 0
 {data}
 [strategy]
-use = "busy"
+use = "{strategy}"
 parameters = {{ size = 40 }}
 [account]
 cash = 1000000.0
@@ -43,6 +43,8 @@ max_order = 0.9
 max_daily_loss = 0.9
 [costs]
 {costs}
+[execution]
+{execution}
 [live]
 snapshot = "300ms"
 timeout = "3s"
@@ -58,10 +60,10 @@ margin_rate = 0.0
 """
 
 
-def write_scenario(folder, *, data="", costs=FREE, live=""):
+def write_scenario(folder, *, strategy="busy", data="", costs=FREE, execution="", live=""):
     path = Path(folder) / "torture.toml"
-    path.write_text(SCENARIO.format(data=data, costs=costs, live=live))
-    (Path(folder) / "busy.py").write_text((HERE / "busy.py").read_text())
+    path.write_text(SCENARIO.format(strategy=strategy, data=data, costs=costs, execution=execution, live=live))
+    (Path(folder) / f"{strategy}.py").write_text((HERE / f"{strategy}.py").read_text())
     return path
 
 

@@ -148,9 +148,19 @@ def test_9_a_refused_order_is_rejected_and_the_account_stays_right(one_day):
     assert any(ack.outcome == "refused" and "buying power" in ack.detail for ack in acks(them))
 
 
-def test_11_a_fill_that_overtakes_the_reply(one_day, undisturbed):
+def test_10_a_wash_trade_is_avoided(lives):
+    them = lives(strategy="opposite", data=ONE_DAY, execution='latency = "0s"')
+    them.live_on()
+    orders, _, _ = outcome(them)
+    ended = {(side, kind, status, filled) for _, side, kind, _, status, filled, _ in orders}
+    assert ended == {("sell", "limit", "canceled", "0"), ("buy", "market", "filled", "40")}
+    assert {ack.outcome for ack in acks(them)} == {"bound", "landed"}
+
+
+def test_11_a_fill_that_overtakes_the_reply(one_day):
     them = one_day({"fault": "delay_reply", "fill": True, "seconds": 0.3, "times": 4, "when": {**POST, "nth": 2}})
-    assert them.outcome == undisturbed
+    early = [order for order in them.state["orders"] if order["filled_at"] == order["submitted_at"]]
+    assert len(early) == 2  # the limits among the four that reach the price were filled before their reply
 
 
 @pytest.mark.parametrize("event", ["fill", "canceled", "new"])
