@@ -185,7 +185,8 @@ def _first_on_path(home: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(entry)
+        if entry in sys.path:  # the module may have changed it
+            sys.path.remove(entry)
         if entry not in sys.path:
             sys.path.append(entry)
 

@@ -31,12 +31,14 @@ from .localise import localise
 from .nullmarket import CERTAIN, WORLDS, certainty, earning_tracks, null_market
 from .scout import Find
 from .targets import Spec
-from .verdict import Verdict
+from .verdict import Verdict, iso
 from .wording import clock_leak, early_leak, nondeterministic, null_leak, place, sentence
 from .workshop import TargetError, Workshop
 
 SCOUTING, SLOW = 2.0, 0.05
 """Most seconds in which cuts are looked for, and the part of the budget that one run may take for it to be worth it."""
+PATIENCE, LEAST = 30.0, 10.0
+"""A run over another future may take so many times as long as the run as it is, and so many seconds more."""
 WRONG_CLOCK = -(423.0 * 86_400.0 + 5.0 * 3_600.0 + 37.0 * 60.0 + 11.0)
 """Seconds by which the wall clock of the second run is wrong: another year, weekday and hour."""
 PROPERTIES = {
@@ -209,7 +211,8 @@ class Check:
         first = next(iter(history.tables.values()))
         files = find_files(box.sources or {}, first.sessions, int(history.times[0]))
         history = replace(history, files=files)
-        self.workshop.seconds = max(self.options.seconds / 2, 5.0)
+        self.workshop.usual = self.took
+        self.workshop.seconds = min(self.options.seconds / 2, PATIENCE * self.took + LEAST)
         if journal.transforms:
             journal = self.workshop.run(self.spec, history)
         return history, journal
@@ -227,7 +230,7 @@ class Check:
             self._first_leak(verdict, history, base, planned[len(done) - 1], done[-1].found, chosen)
         elif again or not self._earns_from_nothing(verdict, history, base):
             alive, failed = any(each.alive for each in done), [each.failed for each in done if each.failed]
-            self._no_leak(verdict, base, alive=alive, failed=failed, planned=len(planned))
+            self._no_leak(verdict, base, alive=alive, failed=failed, done=len(done))
 
     def _compare_all(
         self, planned: list[Comparison], history: History, base: Journal, chosen: list[int], lanes: int
@@ -250,13 +253,13 @@ class Check:
 
     def _compare(
         self, comparison: Comparison, history: History, base: Journal, chosen: list[int], zygote: int
-    ) -> Outcome:
-        """Run over another future and compare what was done by the cut."""
+    ) -> Outcome | None:
+        """Run over another future and compare what was done by the cut; None where the budget ends before."""
         future, cut, seed = comparison
         try:
             journal = self.another(future, history, future_of(history, future, cut, seed), chosen, zygote=zygote)
         except TargetError as error:
-            return Outcome(failed=f"{future} at {cut}: {error}")
+            return None if error.kind == "budget" else Outcome(failed=f"{future} at {iso(cut)}: {error}")
         same = future in SAME_LENGTH
         tolerance, one = (0.0, base) if same else (self.options.tolerance, self.fine or base)
         found = differences(one, journal, cutting.agreed_until(history, cut, future), tolerance)
@@ -350,9 +353,9 @@ class Check:
         localise(verdict, self, history, base, other, first, chosen)
         verdict.reason = sentence(verdict)
 
-    def _no_leak(self, verdict: Verdict, base: Journal, *, alive: bool, failed: list[str], planned: int) -> None:
+    def _no_leak(self, verdict: Verdict, base: Journal, *, alive: bool, failed: list[str], done: int) -> None:
         verdict.notes += failed[:3]
-        if failed and len(failed) > planned // 2:
+        if failed and len(failed) > done // 2:
             verdict.verdict, verdict.reason = "error", f"it fails on other histories: {failed[0]}"
         elif not alive and any(note.startswith("the budget ended") for note in verdict.notes):
             verdict.verdict = "error"

@@ -30,6 +30,8 @@ from .zygote import STOP
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+SLOW = 3.0
+"""A run that is stopped hangs if it had so many times the time of the run as it is; else the budget was too small."""
 GRACE = 10.0
 """Seconds beyond the limit of a run after which the process that it was forked from is taken for dead."""
 
@@ -182,7 +184,7 @@ class Workshop:
         if PROCESSORS > 1 and self.box.is_small:
             self._boxes.append(Box(self.folder))
             self._boxes[1].outside = self.box.outside
-        self.runs, self.seconds, self.deadline = 0, 60.0, float("inf")
+        self.runs, self.seconds, self.deadline, self.usual = 0, 60.0, float("inf"), 0.0
         self.preload: list[str] = []
         self.scales: dict[str, float] = {}
 
@@ -296,7 +298,9 @@ class Workshop:
     def _result(self, path: Path, end: dict[str, Any], seconds: float) -> dict[str, Any]:
         if end["cause"]:
             said = {"seconds": seconds, "disk_mib": self.limits.disk / 2**20, "processes": self.limits.processes}
-            raise TargetError("hang" if end["cause"] == "time" else "crash", ENDED_BY[end["cause"]].format(**said))
+            slow = seconds > SLOW * self.usual
+            kind = "crash" if end["cause"] != "time" else "hang" if slow else "budget"
+            raise TargetError(kind, ENDED_BY[end["cause"]].format(**said))
         if not path.exists():
             raise TargetError("crash", self._own(_ended(end)))
         try:

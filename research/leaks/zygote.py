@@ -29,6 +29,8 @@ STOP = "stop\n"
 
 _laid_down: set[str] = set()
 """Folders of the suite's."""
+_answers: list[int] = []
+"""The end of the pipe that answers go through: a run that held it too would hide the end of this process."""
 
 
 def main() -> None:
@@ -36,6 +38,7 @@ def main() -> None:
     # What the target prints must not reach the pipe that answers go through.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    _answers.append(answers.fileno())
     _laid_down.add(os.environ[MARK])
     _ask_kernel(PR_SET_CHILD_SUBREAPER, 1)
     _load()
@@ -129,6 +132,7 @@ def _child(job: dict[str, Any], says: int) -> None:
     code, own = CRASHED, os.getpid()
     try:
         os.setsid()
+        os.close(_answers[0])
         _ask_kernel(PR_SET_PDEATHSIG, signal.SIGKILL)
         _limit(job)
         os.dup2(says, 1)
