@@ -10,7 +10,8 @@ from lockstep.data.catalog import VARIABLE, Catalog
 from lockstep.engine.errors import LockstepError
 
 from .clock import shift_clock
-from .observe import INSTALLED, PACKAGE, Observer, Places, source_place
+from .lines import INSTALLED, PACKAGE, source_place
+from .observe import Observer, Places
 from .scouting import scout_target
 from .targets import Spec, look_at, run
 from .transforms import COARSE, FINE, reach_transforms

@@ -25,6 +25,8 @@ STAGES = (
     "output",
 )
 """What feeds what: which strategy with which parameters, which instruments, the events it was fed, and so on."""
+ROUNDING = 1e-8
+"""Part of the largest value of its kind below which a difference may be the rounding of sums that run backwards."""
 AT_CUTS = (": state", ": account", ": orders open")
 """Ends of the names of tracks that are recorded at cuts alone."""
 
@@ -75,6 +77,8 @@ class Journal:
         What a reader of the verdict should know.
     latencies : dict of str to int
         Of each engine run with a simulated broker, ns.
+    functions : list of (stage, name, place)
+        The user's own functions behind a stage: pandas features, jobs, each with the source line.
     transforms : dict of str to float
         Largest value that an inverse Fourier transform gave, by place in the source.
     """
@@ -86,6 +90,7 @@ class Journal:
     modules: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     latencies: dict[str, int] = field(default_factory=dict)
+    functions: list[tuple[str, str, str]] = field(default_factory=list)
     transforms: dict[str, float] = field(default_factory=dict)
 
     def count(self, stages: Sequence[str], cut: int | None = None) -> int:
@@ -128,6 +133,8 @@ class Difference:
 
 def differences(one: Journal, other: Journal, cut: int, tolerance: float = 0.0) -> list[Difference]:
     """Return each track's first difference among what was done by `cut`, upstream stages first.
+
+    Where one is larger than rounding, the first such one: a window summed up backwards hands its last bits on for ever.
 
     Parameters
     ----------
@@ -172,7 +179,8 @@ def _first(name: str, left: Track | None, right: Track | None, cut: int, toleran
     wrong = unequal(a[:n], b[:n], tolerance)
     if len(wrong) == 0 and len(a) == len(b):
         return None
-    at = int(wrong[0]) if len(wrong) else n
+    clear = unequal(a[:n], b[:n], max(tolerance, ROUNDING)) if len(wrong) else wrong
+    at = int((clear if len(clear) else wrong)[0]) if len(wrong) else n
     return _difference(name, left, right, at, len(a), len(b))
 
 

@@ -13,13 +13,17 @@ import pyarrow as pa
 
 from .futures import CACHE
 from .history import History
-from .journal import Difference, Journal, differences
+from .journal import ROUNDING, Difference, Journal, differences
 from .verdict import Verdict
 from .workshop import TargetError
 
 if TYPE_CHECKING:
     from .suite import Check
 
+ROOM = 100.0
+"""A difference just beyond rounding may be so much smaller where less of the future is another one."""
+DECAYED = 0.03
+"""What is so much smaller just beyond the distance decays, and the distance is no exact one."""
 MOST_COLUMNS = 12
 """Columns of a file that are tried one by one."""
 BEYOND = 2
@@ -35,14 +39,19 @@ def localise(
     first: Difference,
     cuts: list[int],
 ) -> None:
-    """Find peek distance, columns and symbols of a leak, as far as the budget goes."""
+    """Find peek distance, columns and symbols of a leak, as far as the budget goes.
 
-    def differs(changed: History) -> bool:
+    A leak that moves more than last bits is followed by what it moves beyond them.
+    """
+    moved = ROUNDING / ROOM
+
+    def differs(changed: History, part: float = 1.0) -> bool:
         try:
             journal = check.another(verdict.future, history, changed, cuts)
         except TargetError:
             return False
-        return any(each.track == first.track and each.ts <= first.ts for each in differences(base, journal, first.ts))
+        found = differences(base, journal, first.ts, moved * part)
+        return any(each.track == first.track and each.ts <= first.ts for each in found)
 
     if verdict.future == CACHE:
         box = check.workshop.box
@@ -51,6 +60,8 @@ def localise(
     if not _same_shape(history, other):
         verdict.peek_bound = "length"
         return
+    if not differs(other):
+        moved = 0.0
     times = history.times
     start = int(np.searchsorted(times, verdict.cut, "right"))
     reach = _farthest(lambda k: differs(_spliced(history, other, int(times[k - 1]))), start, len(times) - 1, check)
@@ -58,7 +69,9 @@ def localise(
     verdict.peek_events = reach - own + 1
     verdict.peek_ns = int(times[reach]) - first.ts
     verdict.peek_bound = (
-        "to the end" if reach >= len(times) - 2 else _bound(differs, history, other, times, reach, check)
+        "to the end"
+        if reach >= len(times) - 2
+        else _bound(lambda changed: differs(changed, DECAYED), history, other, times, reach, check)
     )
     verdict.reads = _read(differs, history, other, check)
 

@@ -28,9 +28,8 @@ from lockstep.engine.events import EVENT
 from lockstep.engine.runner import Runner
 
 from .journal import Journal, Track
+from .lines import functions_of, is_own, source_place
 
-PACKAGE = str(Path(__file__).resolve().parents[2])
-INSTALLED = ("site-packages", "dist-packages")
 WORDS = np.random.default_rng(20240229).integers(1, 2**63, EVENT.itemsize // 8, np.uint64) * np.uint64(2) + np.uint64(1)
 LOGS = {
     "decisions": "decisions",
@@ -376,31 +375,5 @@ class Observer:
         for number, run in enumerate(self.runs):
             self.journal.latencies[f"run {number}"] = run.runner.world.settings.execution.latency_ns
             self.journal.tracks |= {f"run {number}: {name}": track for name, track in run.tracks().items()}
+            self.journal.functions += [each for sleeve in run.runner.world.sleeves for each in functions_of(sleeve)]
         return self.journal
-
-
-def is_own(path: str) -> bool:
-    """Tell whether a file is neither a source, nor installed, nor Lockstep's own."""
-    if path.endswith((".py", ".pyc", ".pyi", ".so", ".nbi", ".nbc")) or path.startswith(("/proc/", "/sys/")):
-        return False
-    if path.startswith("/dev/") and not path.startswith("/dev/shm/"):
-        return False
-    absolute = str(Path(path).absolute())
-    outside = not absolute.startswith((PACKAGE + "/engine", PACKAGE + "/data", PACKAGE + "/scenarios"))
-    return (
-        outside
-        and not absolute.startswith((sys.prefix, sys.base_prefix))
-        and not any(each in absolute for each in INSTALLED)
-    )
-
-
-def source_place() -> str:
-    """Return ``file:line`` of the innermost frame that is the user's own; empty where there is none."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        inside = file.startswith(PACKAGE) and "/tests/" not in file[len(PACKAGE) :]
-        if not inside and not file.startswith(("<", sys.base_prefix)) and not any(each in file for each in INSTALLED):
-            return f"{file}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return ""

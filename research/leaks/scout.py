@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from .futures import other_path
-from .journal import close_enough
+from .journal import ROUNDING, close_enough
 
 MOST_FINDS = 48
 MOST_CALLS = 400
@@ -127,7 +127,8 @@ class Scout:
             least = min(n, m)
             wrong = np.flatnonzero(~close_enough(values[:least], other[:least], tolerance))
             if len(wrong) or n != m:
-                row = int(wrong[0]) if len(wrong) else least
+                clear = np.flatnonzero(~close_enough(values[:least], other[:least], max(tolerance, ROUNDING)))
+                row = int((clear if len(clear) else wrong)[0]) if len(wrong) else least
                 at = ts if row < n else other_ts
                 yield Find(cut, int(at[row]), column, symbol, future)
 

@@ -348,7 +348,10 @@ class Check:
         if decided is not None:
             known = decided.left or decided.right or {}
             verdict.decision = {"ts": decided.ts, "symbol": decided.symbol, **known}
-        verdict.source = sorted({f"{name} opened at {place}" for name, place in base.datasets if place})
+        opened = {f"{name} opened at {place}" for name, place in base.datasets if place}
+        verdict.source = sorted(
+            opened | {f"{name} at {at}" for stage, name, at in base.functions if stage == first.stage}
+        )
         self.progress("localising", 0, 1)
         localise(verdict, self, history, base, other, first, chosen)
         verdict.reason = sentence(verdict)

@@ -58,4 +58,15 @@ def sentence(verdict: Verdict) -> str:
     if verdict.future == CACHE:
         how_far = "finds in its caches what another future left there"
     what = f" at {', '.join(verdict.reads[:4])}" if verdict.reads else ""
-    return f"{verdict.stage} ({verdict.track.split(': ')[-1]}) {how_far}{what}: {verdict.failed} fails"
+    return f"{verdict.stage} ({_named(verdict)}) {how_far}{what}: {verdict.failed} fails"
+
+
+def _named(verdict: Verdict) -> str:
+    """Return what differs: a feature's, series' or job's name where the record has one, else the track's."""
+    record = verdict.left or verdict.right or {}
+    name = record.get("feature") or record.get("series") or record.get("job")
+    return ".".join([str(name), *([record["field"]] if "job" in record else [])]) if name else _track(verdict)
+
+
+def _track(verdict: Verdict) -> str:
+    return verdict.track.rpartition(": ")[2]

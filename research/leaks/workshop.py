@@ -244,6 +244,7 @@ class Workshop:
         job["fine"] = fine
         journal: Journal = self._over(history, job, zygote, warm=warm)["journal"]
         journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
+        journal.functions = [(stage, name, self._own(place)) for stage, name, place in journal.functions]
         return journal
 
     def _over(self, history: History, job: dict[str, Any], zygote: int = 0, *, warm: bool = False) -> dict[str, Any]:
