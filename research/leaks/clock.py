@@ -1,13 +1,15 @@
 """A wall clock that is wrong, for one run's process: what a backtest does must not depend on the day it is run on.
 
-The doors that Python code goes through are replaced before the target is imported: `time.time`, `time.time_ns`,
-`time.localtime`, `time.gmtime`, `datetime.now`, `utcnow` and `today`, `date.today`. Compiled code that asks the
-system itself (`numpy.datetime64("now")`, `pandas.Timestamp.now`) is not reached.
+The system's own clock is turned where that can be done (`system_clock`). Elsewhere the doors that Python code goes
+through are replaced before the target is imported: `time.time`, `time.time_ns`, `time.localtime`, `time.gmtime`,
+`datetime.now`, `utcnow` and `today`, `date.today`; compiled code (`numpy.datetime64("now")`) is not reached there.
 """
 
 import datetime
 import time
 from typing import Any
+
+from .system_clock import shift_system_clock
 
 NS = 1_000_000_000
 
@@ -23,7 +25,12 @@ class _Like(type):
 
 
 def shift_clock(seconds: float) -> None:
-    """Let the wall clock of this process be wrong by so many seconds."""
+    """Let the wall clock of this process be wrong by so many whole seconds."""
+    if not shift_system_clock(int(seconds)):
+        _shift_doors(seconds)
+
+
+def _shift_doors(seconds: float) -> None:
     _shift_time(seconds)
     shift = datetime.timedelta(seconds=seconds)
     real, real_date = datetime.datetime, datetime.date
