@@ -13,7 +13,7 @@ from .clock import shift_clock
 from .lines import INSTALLED, PACKAGE, source_place
 from .observe import Observer, Places
 from .scouting import scout_target
-from .targets import Spec, look_at, run
+from .targets import Spec, declared_warmup, look_at, run
 from .transforms import COARSE, FINE, reach_transforms
 
 PRESENT = frozenset(sys.modules)
@@ -50,6 +50,8 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
         tracks = run(spec, Catalog(job["catalog"]))
         journal = observer.finished()
         journal.tracks |= tracks
+        if spec.kind == "function":
+            journal.warmups = {"output": declared_warmup(spec)}
         journal.modules = _loaded(spec.target.partition(":")[0].partition(".")[0])
         return {"journal": journal}
     except MemoryError:

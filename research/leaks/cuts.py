@@ -90,6 +90,19 @@ def agreed_until(history: History, cut: int, future: str) -> int:
     return int(np.min(known[known > cut], initial=2**62)) - 1
 
 
+def opened_until(history: History, cut: int, until: int) -> int:
+    """Return the last instant by `until` before a bar opens after a cut; a row dated later may know its open.
+
+    Whether it knows more of that bar is what the field variant tells.
+    """
+    found = [
+        table.rows["ts_open"][(table.known_at > cut) & (table.rows["ts_open"] > cut)]
+        for table in history.tables.values()
+        if table.rows.has("ts_open")
+    ]
+    return int(np.min(np.concatenate([*found, [until + 1]]))) - 1
+
+
 def _wanted(history: History, journal: Journal, usable: np.ndarray, rng: np.random.Generator) -> Iterator[int]:
     """Yield times worth a cut: in turn one of each sort, until nothing new comes."""
     turns = _changes(journal)

@@ -110,6 +110,10 @@ class UserFile:
                 values = _other(frame[each], later, rng)
                 if column in ("", each):
                     frame[each] = values
+        return self.written(frame)
+
+    def written(self, frame: pd.DataFrame) -> bytes:
+        """Return the file as it is with another table in it."""
         return _WRITERS[Path(self.name).suffix](frame.iloc[:, 0] if self.series else frame)
 
     def _plain_after(self, value: Any, edit: Edit, rng: np.random.Generator, shorter: bool) -> Any:

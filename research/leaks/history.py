@@ -77,16 +77,19 @@ class Table:
 class History:
     """The datasets a run may read, by name, and the files of the user's project with times in them.
 
-    Files are held as they are; `edit` says how other futures change them.
+    Files are held as they are; `edit` says how other futures change them, `rewritten` which are others altogether.
     """
 
     tables: Mapping[str, Table]
     files: tuple[UserFile, ...] = ()
     edit: Edit | None = None
+    rewritten: Mapping[str, bytes | None] | None = None
 
     def changed_files(self) -> dict[str, bytes | None]:
         """Return those files that are not as they are in the project; None: it is not there."""
         edit = self.edit
+        if self.rewritten is not None:
+            return dict(self.rewritten)
         return {} if edit is None else {file.name: file.after(edit) for file in self.files if file.touched(edit)}
 
     @cached_property

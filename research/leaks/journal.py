@@ -79,6 +79,8 @@ class Journal:
         Of each engine run with a simulated broker, ns.
     functions : list of (stage, name, place)
         The user's own functions behind a stage: pandas features, jobs, each with the source line.
+    warmups : dict of str to int
+        What the strategies of each engine run declare, in bars, and what a function does, in rows; nothing: 0.
     transforms : dict of str to float
         Largest value that an inverse Fourier transform gave, by place in the source.
     """
@@ -91,6 +93,7 @@ class Journal:
     notes: list[str] = field(default_factory=list)
     latencies: dict[str, int] = field(default_factory=dict)
     functions: list[tuple[str, str, str]] = field(default_factory=list)
+    warmups: dict[str, int] = field(default_factory=dict)
     transforms: dict[str, float] = field(default_factory=dict)
 
     def count(self, stages: Sequence[str], cut: int | None = None) -> int:
@@ -131,7 +134,9 @@ class Difference:
     right: Mapping[str, Any] | None
 
 
-def differences(one: Journal, other: Journal, cut: int, tolerance: float = 0.0) -> list[Difference]:
+def differences(
+    one: Journal, other: Journal, cut: int, tolerance: float = 0.0, output_until: int | None = None
+) -> list[Difference]:
     """Return each track's first difference among what was done by `cut`, upstream stages first.
 
     Where one is larger than rounding, the first such one: a window summed up backwards hands its last bits on for ever.
@@ -145,10 +150,14 @@ def differences(one: Journal, other: Journal, cut: int, tolerance: float = 0.0) 
     tolerance : float
         Floating-point fields that agree within this part of the largest value of their kind count as equal; 0: bit for
         bit.
+    output_until : int or None
+        ns UTC, in place of `cut` for what a function returned.
     """
     found = []
     for name in sorted(one.tracks.keys() | other.tracks.keys()):
-        difference = _first(name, one.tracks.get(name), other.tracks.get(name), cut, tolerance)
+        left, right = one.tracks.get(name), other.tracks.get(name)
+        returned = output_until is not None and "output" in {each.stage for each in (left, right) if each is not None}
+        difference = _first(name, left, right, output_until if returned else cut, tolerance)
         if difference is not None:
             found.append(difference)
     return sorted(found, key=lambda each: (STAGES.index(each.stage), each.ts, each.track))

@@ -373,7 +373,11 @@ class Observer:
         """Return the journal; what this process does from now on is not the target's."""
         self.watching = False
         for number, run in enumerate(self.runs):
-            self.journal.latencies[f"run {number}"] = run.runner.world.settings.execution.latency_ns
+            world = run.runner.world
+            self.journal.latencies[f"run {number}"] = world.settings.execution.latency_ns
+            self.journal.warmups[f"run {number}"] = max(
+                (int(each.strategy.warmup(each.parameters)) for each in world.sleeves), default=0
+            )
             self.journal.tracks |= {f"run {number}: {name}": track for name, track in run.tracks().items()}
             self.journal.functions += [each for sleeve in run.runner.world.sleeves for each in functions_of(sleeve)]
         return self.journal

@@ -19,6 +19,7 @@ from lockstep.engine.errors import LockstepError
 
 from . import TOLERANCE
 from . import cuts as cutting
+from .beyond import BEYOND
 from .comparisons import Comparison, plan
 from .files import find_files
 from .futures import CACHE, SAME_LENGTH, future_of
@@ -28,11 +29,10 @@ from .journal import AT_CUTS, Difference, Journal, differ_after, differences
 from .lanes import in_order
 from .ledger import early_fill
 from .localise import localise
-from .nullmarket import CERTAIN, WORLDS, certainty, earning_tracks, null_market
 from .scout import Find
 from .targets import Spec
 from .verdict import Verdict, iso
-from .wording import clock_leak, early_leak, nondeterministic, null_leak, place, sentence
+from .wording import clock_leak, early_leak, nondeterministic, place, sentence
 from .workshop import TargetError, Workshop
 
 SCOUTING, SLOW = 2.0, 0.05
@@ -128,7 +128,7 @@ class Check:
         return self.options.seconds - (time.perf_counter() - self.started)
 
     @property
-    def _deciding(self) -> tuple[str, ...]:
+    def deciding(self) -> tuple[str, ...]:
         """The stages that count as decisions: a job's are its results, everybody else's results are a means."""
         return ("jobs",) if self.spec.kind == "job" else ("decisions", "output")
 
@@ -143,7 +143,7 @@ class Check:
         verdict.kind = found["kind"]
         history = self._history(found["datasets"])
         history, base = self._baseline(history)
-        verdict.decisions = base.count(self._deciding)
+        verdict.decisions = base.count(self.deciding)
         finds = self._scouted(history, base)
         chosen = list(self.options.at) or cutting.choose(
             history, base, self.options.seed, self.options.cuts, [find.cut for find in finds]
@@ -220,6 +220,7 @@ class Check:
     def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int], finds: list[Find]) -> None:
         again = self.options.again
         planned = [again] if again else plan(chosen, finds, self.options.seed, caches=self.caches)
+        planned = [each for each in planned if each[0] in PROPERTIES]
         lanes = self.workshop.lanes
         done = self._compare_all(planned, history, base, chosen, lanes)
         if self.workshop.lanes < lanes:  # runs have begun to write where they meet
@@ -228,8 +229,9 @@ class Check:
             verdict.notes.append(f"the budget ended after {len(done)} of {len(planned)} comparisons")
         if done and done[-1].found:
             self._first_leak(verdict, history, base, planned[len(done) - 1], done[-1].found, chosen)
-        elif again or not self._earns_from_nothing(verdict, history, base):
-            alive, failed = any(each.alive for each in done), [each.failed for each in done if each.failed]
+        elif not self._beyond(verdict, history, base):
+            alive = any(each.alive for each in done) or (again is not None and again[0] in BEYOND)
+            failed = [each.failed for each in done if each.failed]
             self._no_leak(verdict, base, alive=alive, failed=failed, done=len(done))
 
     def _compare_all(
@@ -262,9 +264,10 @@ class Check:
             return None if error.kind == "budget" else Outcome(failed=f"{future} at {iso(cut)}: {error}")
         same = future in SAME_LENGTH
         tolerance, one = (0.0, base) if same else (self.options.tolerance, self.fine or base)
-        found = differences(one, journal, cutting.agreed_until(history, cut, future), tolerance)
+        until = cutting.agreed_until(history, cut, future)
+        found = differences(one, journal, until, tolerance, cutting.opened_until(history, cut, until))
         # A history of another length changes how much is done later, whatever the target looks at.
-        return Outcome(found, alive=future == "cocktail" and differ_after(base, journal, cut, self._deciding))
+        return Outcome(found, alive=future == "cocktail" and differ_after(base, journal, cut, self.deciding))
 
     def _first_leak(
         self,
@@ -282,21 +285,14 @@ class Check:
         verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
         self._leak(verdict, history, base, other, future, cut, found, chosen)
 
-    def _earns_from_nothing(self, verdict: Verdict, history: History, base: Journal) -> bool:
-        """Look at what a function says it earned on null markets; tell whether that is a leak."""
-        tracks, journals = earning_tracks(base), []
-        for world in range(WORLDS if tracks else 0):
+    def _beyond(self, verdict: Verdict, history: History, base: Journal) -> bool:
+        """Try the other properties, or the one that a reproducer names; tell whether one has shown a leak."""
+        again = self.options.again
+        for name, shows in BEYOND.items():
             if self.left < 0:
-                break
-            self.progress("null market", world, WORLDS)
-            try:
-                journals.append(self.workshop.run(self.spec, null_market(history, self.options.seed + world)))
-            except TargetError as error:
-                verdict.notes.append(f"null market {world}: {error}")
-        for track in tracks:
-            t = certainty(journals, track)
-            if t > CERTAIN:
-                null_leak(verdict, track, t, len(journals))
+                verdict.notes.append(f"the budget ended before {name} was tried")
+            elif (again is None or again[0] == name) and shows(self, verdict, history, base):
+                verdict.cuts_at = verdict.cuts_at or [verdict.cut]
                 return True
         return False
 
@@ -317,7 +313,8 @@ class Check:
                 journal = self.workshop.run(self.spec, other, chosen)
             except TargetError:
                 continue
-            shown = differences(base, journal, cutting.agreed_until(history, cut, "cocktail"))
+            until = cutting.agreed_until(history, cut, "cocktail")
+            shown = differences(base, journal, until, 0.0, cutting.opened_until(history, cut, until))
             if shown:
                 return "cocktail", other_seed, other, shown
         return "truncate", seed, truncated, found
@@ -344,7 +341,7 @@ class Check:
         first = found[0]
         verdict.verdict, verdict.failed, verdict.cut = "leak", PROPERTIES[future], cut
         place(verdict, first)
-        decided = next((each for each in found if each.stage in self._deciding), None)
+        decided = next((each for each in found if each.stage in self.deciding), None)
         if decided is not None:
             known = decided.left or decided.right or {}
             verdict.decision = {"ts": decided.ts, "symbol": decided.symbol, **known}

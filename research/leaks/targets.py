@@ -12,7 +12,9 @@ feature    a name of `engine/features/registry.py`
 Whatever a target runs through the engine is recorded too (`observe`): a pipeline may call `lockstep.run` as it likes.
 """
 
+import datetime
 import inspect
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,13 +33,21 @@ from lockstep.scenarios.loading import Source, bundled_names, load, validate
 from lockstep.scenarios.lookup import DEFAULT, _load, is_strategy
 from lockstep.scenarios.plan import make_plan
 from lockstep.scenarios.run import execute
-from lockstep.scenarios.schema import Benchmark
+from lockstep.scenarios.schema import AUTO, Benchmark, Costs, Scenario
 
 from .inputs import arguments
 from .journal import Track
 from .outputs import tracks_of
+from .shifting import moved_value
 
-COSTLESS = {"max_position": "unlimited", "max_sector": "unlimited"}
+ROOMY = {"max_position": "unlimited", "max_sector": "unlimited"}
+FREE: dict[str, Any] = {
+    "commission": "none",
+    **dict.fromkeys(("sec_fee", "taf", "half_spread_bps", "impact", "borrow_rate", "margin_rate", "cash_rate"), 0.0),
+}
+NAMES = ("symbol", "symbols", "kind", "dataset", "datasets")
+DATES = (str, datetime.date, np.datetime64, tuple, list)
+"""What a default that is a date, or several, may be."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,14 @@ class Spec:
         For the strategy, job or function.
     datasets : mapping of str to int
         What the target reads, with the feed's delay, ns; found by looking at it.
+    years : int
+        So many years on: dates of the scenario and defaults that are dates move, see `calendarshift`.
+    start : str
+        Trading begins on this date, in place of the scenario's; see `warmup`.
+    before : int
+        Sessions replayed before it; -1: as many as the strategies declare.
+    costless : bool
+        Whether trading and holding cost nothing, see `nullmarket`.
     """
 
     target: str
@@ -66,6 +84,10 @@ class Spec:
     data: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     datasets: Mapping[str, int] = field(default_factory=dict)
+    years: int = 0
+    start: str = ""
+    before: int = -1
+    costless: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -164,10 +186,41 @@ def run(spec: Spec, catalog: Catalog) -> dict[str, Track]:
     else:
         source = load(spec.scenario) if spec.scenario else Source(_plain(spec))
         sleeves = (_sleeve(find(spec.target), spec, source),)
-    scenario = source.scenario.model_copy(update={"benchmark": Benchmark(kind="none")})
+    scenario = adapted(spec, source).model_copy(update={"benchmark": Benchmark(kind="none")})
     plan = make_plan(scenario, catalog, source.folder, sleeves=sleeves)
     execute(plan, lambda table, rows: None)
     return {}
+
+
+def adapted(spec: Spec, source: Source) -> Scenario:
+    """Return a target's scenario as a property wants it: in other years, with another start, without costs."""
+    scenario: Scenario = source.scenario
+    if spec.years:
+        scenario = _moved(scenario, source, spec.years)
+    if spec.start:
+        asked = {"start": spec.start, "warmup": spec.before if spec.before >= 0 else AUTO}
+        # Shocks before the start would be refused.
+        scenario = scenario.model_copy(update={"data": scenario.data.model_copy(update=asked), "shocks": []})
+    return scenario.model_copy(update={"costs": Costs(**FREE)}) if spec.costless else scenario
+
+
+def _moved(scenario: Scenario, source: Source, years: int) -> Scenario:
+    plain = scenario.model_dump()
+    inlined = (
+        source.folder is not None
+        and source.path is not None
+        and "file" in tomllib.loads(source.path.read_text()).get("universe", {})
+    )
+    # A file of members lies in the project and has moved with its files.
+    moved = [plain["data"], *plain["shocks"], *(each["parameters"] for each in _sleeve_tables(plain))]
+    moved += [] if inlined or not plain["universe"] else plain["universe"]["members"]
+    for table in moved:
+        table |= {name: moved_value(value, years) for name, value in table.items() if name not in NAMES}
+    return Scenario.model_validate(plain)
+
+
+def _sleeve_tables(plain: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in (plain["strategy"], *(plain["sleeves"] or ())) if each]
 
 
 def _plain(spec: Spec) -> Any:
@@ -175,7 +228,7 @@ def _plain(spec: Spec) -> Any:
     tables = {
         "name": "leaks",
         "data": {"dataset": spec.data},
-        "risk": COSTLESS,
+        "risk": ROOMY,
         "strategy": {"use": "leaks.target"},
     }
     return validate(tables, "leaks")
@@ -210,9 +263,25 @@ def job_host(found: Any, parameters: Mapping[str, Any]) -> Any:
 
 def _run_function(spec: Spec, catalog: Catalog) -> dict[str, Track]:
     function = find(spec.target)
-    given = arguments(function, catalog, spec.data, spec.parameters)
+    given = arguments(function, catalog, spec.data, {**_moved_defaults(function, spec.years), **spec.parameters})
     result = function(**given.values)
     return tracks_of(result, given)
+
+
+def declared_warmup(spec: Spec) -> int:
+    """Return the rows that a function declares by an attribute ``warmup``; 0 where it declares nothing."""
+    declared = getattr(find(spec.target), "warmup", 0)
+    return declared if isinstance(declared, int) else 0
+
+
+def _moved_defaults(function: Any, years: int) -> dict[str, Any]:
+    """Return defaults that hold dates, so many years on."""
+    if not years:
+        return {}
+    defaults = {each.name: each.default for each in inspect.signature(function).parameters.values()}
+    return {
+        k: moved_value(v, years) for k, v in defaults.items() if isinstance(v, DATES) and moved_value(v, years) != v
+    }
 
 
 def _run_feature(spec: Spec, catalog: Catalog) -> dict[str, Track]:

@@ -29,8 +29,9 @@ def early_leak(verdict: Verdict, first: Difference) -> None:
 
 
 def null_leak(verdict: Verdict, track: str, t: float, worlds: int) -> None:
-    """Write down that a function earns where nobody can."""
-    verdict.verdict, verdict.failed, verdict.stage, verdict.track = "leak", "null market", "output", track
+    """Write down that a target earns where nobody can."""
+    stage = "output" if track.startswith("output") else "risk"
+    verdict.verdict, verdict.failed, verdict.stage, verdict.track = "leak", "null market", stage, track
     verdict.reason = (
         f"{track.removeprefix('output.')} earns on {worlds} martingale markets without costs (t = {t:.1f}): "
         "it fills at a price older than what it decides by, or adjusts what it earns by what it knows later"
