@@ -152,6 +152,8 @@ def _leaks(check: Any) -> Notice | None:
         said = check if isinstance(check, str) else json.dumps(check, sort_keys=True)
         return Notice("note", "Leak check", said)
     told = f"{str(check['verdict']).capitalize()}: {check.get('reason', '')}"
+    if check.get("data_changed"):
+        told += f", on other data of {_and(check['data_changed'])} than these"
     if check["verdict"] == "clean":
         figures = [f"{check[name]:,} {name}" for name in ("decisions", "cuts", "runs") if name in check]
         return Notice("note", "Leak check", f"{told} ({', '.join(figures)}).")

@@ -1,7 +1,8 @@
 """What the leak suite last said of a scenario, kept where the catalogue lies, so that each run can tell.
 
-A check is found again by what was checked: the scenario (its name, words and report apart) and the sources of its
-strategies. Another parameter, another window or an edited strategy is another matter, and counts as never checked.
+A check is found again by what was checked: the scenario (its name, words and report apart), the sources of its
+strategies, and those of the engine. Another parameter, another window or an edited strategy is another matter, and
+counts as never checked. Data that have changed since are named beside it: it was checked on others.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.data.catalog import Catalog
-from lockstep.engine.fingerprint import PACKAGE, digest_sources, source_root
+from lockstep.engine.fingerprint import ENGINE, PACKAGE, digest_sources, remember, source_root
 
 from .loading import Source
 from .lookup import locate
@@ -21,12 +22,19 @@ WORDS = ("name", "title", "description", "report")
 
 
 def last_check(catalog: Catalog, source: Source) -> dict[str, Any] | None:
-    """Return what was last said of a scenario as it stands, None where it was never checked."""
+    """Return what was last said of a scenario as it stands, None where it was never checked.
+
+    `data_changed` in it names the datasets that were other ones then.
+    """
     try:
         said = json.loads(catalog.storage.read(_path(source)))
     except (FileNotFoundError, ValueError):
         return None
-    return said if isinstance(said, dict) else None
+    if not isinstance(said, dict):
+        return None
+    then = said.get("data") or {}
+    changed = [name for name in sorted(then) if name in catalog and catalog.manifest(name).hash != then[name]]
+    return {**said, "data_changed": changed} if changed else said
 
 
 def keep_check(catalog: Catalog, source: Source, said: dict[str, Any]) -> None:
@@ -40,7 +48,7 @@ def keep_check(catalog: Catalog, source: Source, said: dict[str, Any]) -> None:
 
 def _path(source: Source) -> str:
     config = {name: value for name, value in source.scenario.dump().items() if name not in WORDS}
-    content = json.dumps([config, _code(source)], sort_keys=True, default=str)
+    content = json.dumps([config, _code(source), remember(ENGINE)], sort_keys=True, default=str)
     return f"{FOLDER}/{hashlib.sha256(content.encode()).hexdigest()[:32]}.json"
 
 

@@ -17,12 +17,14 @@ from lockstep.engine.errors import ConfigError, LockstepError
 from lockstep.scenarios.leak_checks import keep_check
 from lockstep.scenarios.loading import Source, load
 
-from .futures import FUTURES
+from .beyond import BEYOND
+from .futures import CACHE, FUTURES
 from .patterns import scan
 from .sources import files_of
 from .suite import Options, Progress, check
 from .targets import is_scenario
 from .verdict import Verdict
+from .wording import CLOCK, LEDGER
 
 SCHEMA = 1
 FOLDER = Path(".lockstep") / "leaks"
@@ -118,8 +120,9 @@ def read_reproducer(path: Path) -> tuple[Request, dict[str, Any]]:
         shown = {name: plain["shown"][name] for name in ("stage", "track", "ts")}
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path}: {error!r}; check the target again to get a new file") from error
-    if plain["future"] not in FUTURES:
-        raise ConfigError(f"{path}: future {plain['future']!r}, expected one of {', '.join(FUTURES)}")
+    known = (*FUTURES, CACHE, *BEYOND, CLOCK, LEDGER)
+    if plain["future"] not in known:
+        raise ConfigError(f"{path}: future {plain['future']!r}, expected one of {', '.join(known)}")
     if not request.home.is_dir():
         raise ConfigError(f"{path}: folder {request.home} is gone; set `folder` to where the target lies now")
     return request, shown

@@ -243,7 +243,7 @@ def _windows(node: ast.Call, method: str) -> Iterator[tuple[str, str]]:
 
 def _filling(node: ast.Call, method: str) -> Iterator[tuple[str, str]]:
     told = "a gap is filled with what came after it; use ffill(), or leave it NaN"
-    if method in ("bfill", "backfill") or any(_keyword(node, "method", *BACK)):
+    if method == "bfill" or any(_keyword(node, "method", *BACK)):
         yield "back-fill", told
     elif method == "interpolate":
         yield "back-fill", "a gap is filled from both of its sides; use ffill()"

@@ -230,7 +230,7 @@ class Check:
         if done and done[-1].found:
             self._first_leak(verdict, history, base, planned[len(done) - 1], done[-1].found, chosen)
         elif not self._beyond(verdict, history, base):
-            alive = any(each.alive for each in done) or (again is not None and again[0] in BEYOND)
+            alive = any(each.alive for each in done) or (again is not None and again[0] not in PROPERTIES)
             failed = [each.failed for each in done if each.failed]
             self._no_leak(verdict, base, alive=alive, failed=failed, done=len(done))
 

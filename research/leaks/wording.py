@@ -4,6 +4,9 @@ from .futures import CACHE
 from .journal import Difference
 from .verdict import Verdict
 
+CLOCK, LEDGER = "clock", "fill ledger"
+"""Properties that every check looks at, before any other future."""
+
 
 def place(verdict: Verdict, first: Difference) -> None:
     """Write down where two runs differ."""
@@ -15,7 +18,7 @@ def place(verdict: Verdict, first: Difference) -> None:
 def clock_leak(verdict: Verdict, first: Difference) -> None:
     """Write down that a run under a wrong clock did something else."""
     place(verdict, first)
-    verdict.verdict, verdict.failed = "leak", "clock"
+    verdict.verdict, verdict.failed, verdict.future = "leak", CLOCK, CLOCK
     verdict.reason = (
         f"{first.stage} ({first.track.split(': ')[-1]}) depend on the wall clock: take the time from the event"
     )
@@ -24,7 +27,7 @@ def clock_leak(verdict: Verdict, first: Difference) -> None:
 def early_leak(verdict: Verdict, first: Difference) -> None:
     """Write down a fill that comes too early."""
     place(verdict, first)
-    verdict.verdict, verdict.failed = "leak", "fill ledger"
+    verdict.verdict, verdict.failed, verdict.future = "leak", LEDGER, LEDGER
     verdict.reason = "an order is filled at a price that happened before the order could reach the market"
 
 

@@ -69,3 +69,64 @@ def test_a_drawn_history_can_be_read_from_a_catalogue(tmp_path):
     write_history(history, tmp_path)
     again = load_table(Catalog(tmp_path), NAME)
     assert len(again.rows) == history.length
+
+
+def kinds(history):
+    return set(history.tables[NAME].actions.column("kind").to_pylist())
+
+
+def bars_of(history):
+    rows = history.tables[NAME].rows
+    return [{name: rows[name][rows["code"] == code] for name in rows.columns} for code in range(len(rows.ids))]
+
+
+def lengths(history):
+    sessions = history.tables[NAME].sessions
+    first, last = np.searchsorted(sessions.close, history.times[[0, -1]])
+    return (sessions.close - sessions.open)[first:last]
+
+
+def offsets(history):
+    sessions = history.tables[NAME].sessions
+    first, last = np.searchsorted(sessions.close, history.times[[0, -1]])
+    return (sessions.close % 86_400_000_000_000)[first:last][lengths(history) == lengths(history).max()]
+
+
+def regimes(history):
+    """The daily moves of one part are twice those of another."""
+    moves = [np.abs(np.diff(np.log(bars["close"]))) for bars in bars_of(history)]
+    return any(len(m) > 20 and max(np.median(m[:10]), 1e-9) * 2 < np.median(m[-10:]) for m in moves)
+
+
+OCCURS = {
+    "regime": regimes,
+    "gap": lambda h: any((np.abs(b["open"][1:] / b["close"][:-1] - 1) > 0.15).any() for b in bars_of(h)),
+    "halt": lambda h: "halt" in kinds(h),
+    "half day": lambda h: (lengths(h) < lengths(h).max()).any(),
+    "daylight saving": lambda h: len(np.unique(offsets(h))) > 1,
+    "split": lambda h: "split" in kinds(h),
+    "dividend": lambda h: "dividend" in kinds(h),
+    "missing bar": lambda h: len({len(b["close"]) for b in bars_of(h)}) > 1 and "list" not in kinds(h),
+    "late bars": lambda h: h.tables[NAME].delay > 0,
+    "no volume": lambda h: any((b["volume"] == 0).any() for b in bars_of(h)),
+    "flat bar": lambda h: any((b["high"] == b["low"]).any() for b in bars_of(h)),
+    "ties in time": lambda h: len(np.unique(h.tables[NAME].known_at)) < len(h.tables[NAME].rows),
+}
+
+
+@pytest.fixture(scope="module")
+def occurred():
+    found = set()
+
+    @given(histories())
+    @settings(FEW, max_examples=150, phases=[Phase.generate])
+    def draw(history):
+        found.update(name for name, occurs in OCCURS.items() if occurs(history))
+
+    draw()
+    return found
+
+
+@pytest.mark.parametrize("name", OCCURS)
+def test_what_markets_do_occurs(name, occurred):
+    assert name in occurred

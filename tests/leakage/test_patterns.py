@@ -85,7 +85,8 @@ def test_a_scenario_s_strategies_are_read():
     assert [file.name for file in files_of("sma-cross")] == ["sma_cross.py"]
 
 
-def test_the_bundled_strategies_give_no_false_alarm():
+@pytest.mark.parametrize("room", ["engine", "strategies", "scenarios"])
+def test_what_decides_in_lockstep_gives_no_false_alarm(room):
     from lockstep.engine.fingerprint import PACKAGE
 
-    assert scan(sorted((PACKAGE / "strategies").glob("*.py"))) == []
+    assert scan(sorted((PACKAGE / room).rglob("*.py"))) == []

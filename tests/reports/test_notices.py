@@ -46,6 +46,8 @@ def test_a_leak_is_a_warning_and_a_clean_check_a_note(run):
         "note",
         "Clean: nothing depends on what came after (1,200 decisions, 10 cuts, 22 runs).",
     )
+    stale = told(run, leak_check={**clean, "data_changed": ["minutes"]})["Leak check"]
+    assert "on other data of minutes than these" in stale.text
     leak = told(run, leak_check={"verdict": "leak", "reason": "features looks 1 ahead"})["Leak check"]
     assert (leak.level, leak.text) == ("warning", "Leak: features looks 1 ahead.")
     vacuous = told(run, leak_check={"verdict": "vacuous", "reason": "it decided nothing"})["Leak check"]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lockstep.data.catalog import Catalog
+from lockstep.engine import fingerprint
 from lockstep.scenarios.leak_checks import keep_check, last_check
 from lockstep.scenarios.loading import load
 from lockstep.scenarios.run import run_scenario
@@ -49,6 +50,22 @@ def test_a_check_belongs_to_the_scenario_and_its_code(scenario, tmp_path):
     assert last_check(catalog, load(str(scenario), ["costs.half_spread_bps=3.0"])) is None
     (tmp_path / "once_only.py").write_text(STRATEGY + "# edited\n")
     assert last_check(catalog, load(str(scenario))) is None
+
+
+def test_a_check_of_another_engine_does_not_count(scenario, tmp_path, monkeypatch):
+    catalog = Catalog(tmp_path / "catalog")
+    keep_check(catalog, load(str(scenario)), SAID)
+    monkeypatch.setitem(fingerprint._first_seen, fingerprint.ENGINE, "another")
+    assert last_check(catalog, load(str(scenario))) is None
+
+
+def test_a_check_on_other_data_names_them(scenario, tmp_path):
+    catalog, source = Catalog(tmp_path / "catalog"), load(str(scenario))
+    first = run_scenario(source, catalog, tmp_path / "runs").manifest["data"][0]
+    keep_check(catalog, source, {**SAID, "data": {first["dataset"]: first["hash"]}})
+    assert "data_changed" not in last_check(catalog, source)
+    keep_check(catalog, source, {**SAID, "data": {first["dataset"]: "of yesterday"}})
+    assert last_check(catalog, source)["data_changed"] == [first["dataset"]]
 
 
 def test_a_run_s_manifest_holds_the_verdict(scenario, tmp_path):
