@@ -85,23 +85,18 @@ def _cannot(check: "Check", history: History, base: Journal) -> str:
     years = history.times[[0, -1]].astype("datetime64[ns]").astype("datetime64[Y]").astype(int) + 1970
     if years[0] < FIRST or years[1] + 2 * YEARS > LAST:
         return f"the history does not lie between {FIRST} and {LAST - 2 * YEARS}"
-    copied = check.workshop.box is not None and check.workshop.box.sources is not None
+    workshop = check.workshop
+    copied = workshop.box.sources is not None
     held = {file.name for file in history.files if copied and isinstance(file.content, pd.DataFrame | bytes)}
     for path, mode in base.files:
-        name = _own_name(check, path)
-        moved = name in held or (copied and not Path(name).is_absolute() and Path(name).suffix in TEXTS)
-        if mode == "read" and name and not moved and _holds_dates(Path(path)):
-            return f"the times in {name} cannot be moved"
+        if path.startswith((str(workshop.home), workshop.real, *SYSTEM)):
+            continue
+        file = Path(workshop.own(path))
+        name = str(file.relative_to(workshop.folder)) if file.is_relative_to(workshop.folder) else ""
+        moved = name in held or (copied and name and file.suffix in TEXTS)
+        if mode == "read" and not moved and _holds_dates(file):
+            return f"the times in {name or file} cannot be moved"
     return ""
-
-
-def _own_name(check: "Check", path: str) -> str:
-    """Return how the project calls a file, as it is where it lies elsewhere; empty: the catalogue's or the system's."""
-    workshop = check.workshop
-    if path.startswith((str(workshop.home), workshop.real, *SYSTEM)):
-        return ""
-    inside = workshop.box.path if workshop.box is not None else None
-    return str(Path(path).relative_to(inside)) if inside and Path(path).is_relative_to(inside) else path
 
 
 def _holds_dates(path: Path) -> bool:
@@ -118,8 +113,7 @@ def _run(check: "Check", verdict: Verdict, history: History, years: int) -> Jour
     """Run the target so many years on; return its journal as if it were now, None where it fails there."""
     spec = replace(check.spec, years=years, parameters=moved_values(check.spec.parameters, years))
     try:
-        box = check.workshop.box
-        sources = (box.sources if box is not None else None) or {}
+        sources = check.workshop.box.sources or {}
         check.progress(NAME, abs(years) // YEARS, 3)
         moved = moved_history(history, moved_files(history.files, sources, years), years)
         journal = check.workshop.run(spec, moved, clock=days_of(years) * 86_400.0)

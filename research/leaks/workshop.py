@@ -243,8 +243,8 @@ class Workshop:
         job = {"do": "run", "spec": self._inside(spec), "cuts": [int(cut) for cut in cuts], "clock": clock}
         job["fine"] = fine
         journal: Journal = self._over(history, job, zygote, warm=warm)["journal"]
-        journal.datasets = [(name, self._own(place)) for name, place in journal.datasets]
-        journal.functions = [(stage, name, self._own(place)) for stage, name, place in journal.functions]
+        journal.datasets = [(name, self.own(place)) for name, place in journal.datasets]
+        journal.functions = [(stage, name, self.own(place)) for stage, name, place in journal.functions]
         return journal
 
     def _over(self, history: History, job: dict[str, Any], zygote: int = 0, *, warm: bool = False) -> dict[str, Any]:
@@ -259,7 +259,7 @@ class Workshop:
         finally:
             remove(root)
 
-    def _own(self, text: str) -> str:
+    def own(self, text: str) -> str:
         """Return a text with places in a copy named as the user knows them."""
         for box in self._boxes:
             text = text.replace(str(box.path), str(self.folder))
@@ -303,7 +303,7 @@ class Workshop:
             kind = "crash" if end["cause"] != "time" else "hang" if slow else "budget"
             raise TargetError(kind, ENDED_BY[end["cause"]].format(**said))
         if not path.exists():
-            raise TargetError("crash", self._own(_ended(end)))
+            raise TargetError("crash", self.own(_ended(end)))
         try:
             with path.open("rb") as file:
                 answer: dict[str, Any] = pickle.load(file)
@@ -312,7 +312,7 @@ class Workshop:
         finally:
             path.unlink()
         if "error" in answer:
-            message, place = self._own(answer["message"]), self._own(answer["place"])
+            message, place = self.own(answer["message"]), self.own(answer["place"])
             raise TargetError(answer["error"], message, place, answer.get("missing", ()))
         return answer
 
