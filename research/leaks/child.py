@@ -11,6 +11,7 @@ from lockstep.engine.errors import LockstepError
 
 from .clock import shift_clock
 from .lines import INSTALLED, PACKAGE, source_place
+from .guard import guard_columns
 from .observe import Observer, Places
 from .scouting import scout_target
 from .targets import Spec, declared_warmup, look_at, run
@@ -43,11 +44,16 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
         if job.get("clock"):
             shift_clock(job["clock"])
         observer.install()
+        noted: list[str] = []
+        if job.get("bounded"):
+            guard_columns(noted)
         if job["do"] == "look":
             return {"found": look_at(spec)}
         if job["do"] == "scout":
             return {"finds": scout_target(spec, Catalog(job["catalog"]), job["wanted"], **job["options"])}
         tracks = run(spec, Catalog(job["catalog"]))
+        if noted:
+            return {"error": "crash", "message": noted[0], "place": ""}
         journal = observer.finished()
         journal.tracks |= tracks
         if spec.kind == "function":

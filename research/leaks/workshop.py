@@ -30,6 +30,8 @@ from .zygote import STOP
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+BOUNDED = 2
+"""Number of the process that checks bounds, after the two that all other runs are forked from."""
 SLOW = 3.0
 """A run that is stopped hangs if it had so many times the time of the run as it is; else the budget was too small."""
 GRACE = 10.0
@@ -63,10 +65,13 @@ class Zygote:
         Of the hash of text, so that what hangs on the order of a set shows as a difference.
     home : Path
         The suite's folder, by which all processes that come from this one can be told.
+    bounded : bool
+        Whether code is compiled anew, with its bounds checked.
     """
 
     seed: int
     home: Path
+    bounded: bool = False
     closed: bool = False
 
     def __post_init__(self) -> None:
@@ -74,10 +79,12 @@ class Zygote:
 
     def _begin(self) -> None:
         own = {"PYTHONHASHSEED": str(self.seed), MARK: str(self.home), **dict.fromkeys(THREADS, "1")}
+        if self.bounded:
+            own["NUMBA_BOUNDSCHECK"] = "1"
         cache = cache_base()
         if cache is not None:  # runs have another folder for caches, but kernels are compiled once
             own["LOCKSTEP_CACHE"] = str(cache.parent)
-        self.said = self.home / f"zygote-{self.seed}"
+        self.said = self.home / f"zygote-{self.seed}-{int(self.bounded)}"
         with self.said.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "lockstep.research.leaks.zygote"],
@@ -229,11 +236,13 @@ class Workshop:
         warm: bool = False,
         clock: float = 0.0,
         fine: bool = False,
+        bounded: bool = False,
     ) -> Journal:
         """Run a target over a history, from scratch, in a process of its own.
 
         `warm`: on the files that the last run left; `clock`: seconds by which the wall clock is wrong; `fine`: what
-        transforms give is rounded finely, see `transforms`.
+        transforms give is rounded finely, see `transforms`; `bounded`: in a process of its own kind, which ends where
+        compiled code reads beyond a column, see `bounds`.
 
         Raises
         ------
@@ -241,11 +250,19 @@ class Workshop:
             If it fails, or takes too long or too much.
         """
         job = {"do": "run", "spec": self._inside(spec), "cuts": [int(cut) for cut in cuts], "clock": clock}
-        job["fine"] = fine
+        job |= {"fine": fine, "bounded": bounded}
+        if bounded:
+            zygote = self._bounded()
         journal: Journal = self._over(history, job, zygote, warm=warm)["journal"]
         journal.datasets = [(name, self.own(place)) for name, place in journal.datasets]
         journal.functions = [(stage, name, self.own(place)) for stage, name, place in journal.functions]
         return journal
+
+    def _bounded(self) -> int:
+        """Return the number of the process that checks bounds, started when first asked for."""
+        if len(self.zygotes) == BOUNDED:
+            self.zygotes.append(Zygote(0, self.home, bounded=True))
+        return BOUNDED
 
     def _over(self, history: History, job: dict[str, Any], zygote: int = 0, *, warm: bool = False) -> dict[str, Any]:
         """Have a job done over a history, laid out for it alone."""
