@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from . import calendarshift, fieldvariant, nullmarket, warmup
+from . import bounds, calendarshift, fieldvariant, nullmarket, warmup
+from .bounds import reads_beyond
 from .calendarshift import clock_shift
 from .fieldvariant import field_variant
 from .nullmarket import null_markets
@@ -15,4 +16,5 @@ BEYOND: dict[str, Property] = {
     calendarshift.NAME: clock_shift,
     warmup.NAME: warm_up,
     nullmarket.NAME: null_markets,
+    bounds.NAME: reads_beyond,
 }

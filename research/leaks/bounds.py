@@ -14,8 +14,7 @@ from .workshop import TargetError
 if TYPE_CHECKING:
     from .suite import Check
 
-BOUNDS = "bounds"
-"""Name of the property."""
+NAME = "bounds"
 BEYOND_END = ("out of bounds", "killed by signal 11", "killed by signal 7")
 """How the end of a run says it: an error of numba's, or a page that cannot be read."""
 
@@ -31,7 +30,7 @@ def reads_beyond(check: "Check", verdict: Verdict, history: History, base: Journ
         if not any(each in str(error) for each in BEYOND_END):
             verdict.notes.append(f"it could not be run with its bounds checked: {error}")
             return False
-        verdict.verdict, verdict.failed, verdict.future = "leak", BOUNDS, BOUNDS
+        verdict.verdict, verdict.failed, verdict.future = "leak", NAME, NAME
         verdict.source = [error.place] if error.place else []
         verdict.reason = f"compiled code reads beyond the end of a column: {error}"
         return True

@@ -10,8 +10,8 @@ from lockstep.data.catalog import VARIABLE, Catalog
 from lockstep.engine.errors import LockstepError
 
 from .clock import shift_clock
-from .lines import INSTALLED, PACKAGE, source_place
 from .guard import guard_columns
+from .lines import INSTALLED, PACKAGE, source_place
 from .observe import Observer, Places
 from .scouting import scout_target
 from .targets import Spec, declared_warmup, look_at, run

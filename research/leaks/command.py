@@ -57,7 +57,7 @@ def run_checks(
     parameters: dict[str, object] = {}
     for each in given:
         apply_override(parameters, each)
-    options = Options(seconds=seconds_of(budget), tolerance=tolerance, seed=seed)
+    options = Options(seconds=seconds_of(budget), tolerance=tolerance, seed=seed, nightly=budget == "nightly")
     found = []
     for target in targets or bundled_names():
         request = Request(target, scenario, data, parameters, catalog, None, options)
@@ -93,7 +93,7 @@ def run_corpus(
     with Workshop(catalog) as workshop:
         for case in [case for case in known if not names or case.name in names]:
             for each in range(seed, seed + seeds):
-                options = Options(seconds=seconds_of(budget), seed=each)
+                options = Options(seconds=seconds_of(budget), seed=each, nightly=budget == "nightly")
                 with _Bar(case.name) as bar:
                     outcome = run_case(case, options, catalog, bar.update, workshop)
                 wrong += bool(outcome.faults)
@@ -144,12 +144,13 @@ def lines(verdict: Verdict) -> list[tuple[str, str]]:
             f"{verdict.decisions:,} decisions, {verdict.cuts} cuts, {verdict.runs} runs, {verdict.seconds:.1f} s",
         )
     ]
-    if verdict.verdict in ("leak", "nondeterministic"):
+    if verdict.verdict in ("leak", "nondeterministic") and verdict.track:
         told.append(("first", f"{verdict.track} at {iso(verdict.ts)} {verdict.symbol} {', '.join(verdict.fields)}"))
         told.append(("one", str(verdict.left)))
         told.append(("other", str(verdict.right)))
     if verdict.verdict == "leak":
-        told.append(("known to", iso(verdict.cut)))
+        if verdict.cut:
+            told.append(("known to", iso(verdict.cut)))
         if verdict.peek_events is not None:
             told.append(("peek", f"{verdict.peek_bound}: {verdict.peek_events} events, {verdict.peek_ns / 1e9:,.0f} s"))
         told.append(("reads", ", ".join(verdict.reads)))

@@ -47,6 +47,15 @@ def choose(history: History, journal: Journal, seed: int = 0, most: int = MOST, 
     return chosen
 
 
+def before_all(history: History, journal: Journal, deciding: Sequence[str]) -> int:
+    """Return the last time, ns UTC, at which anything became known before the first decision was made.
+
+    What decides but once, at the start, shows only there that it depends on its data.
+    """
+    earlier = history.times[history.times < journal.times(*deciding)[0]]
+    return int(earlier[-1] if len(earlier) else history.times[0] - 1)
+
+
 def features_read(journal: Journal) -> list[str]:
     """Return the names of the pandas features that a run read."""
     return sorted({str(name) for track in _read(journal) for name in np.unique(track.rows["feature"])})

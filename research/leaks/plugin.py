@@ -48,8 +48,8 @@ def leak_check(request: pytest.FixtureRequest) -> Callable[..., "Verdict"]:
         expect: str = "clean",
     ) -> "Verdict":
         __tracebackhide__ = True
-        seconds = seconds_of(request.config.getoption("--leak-budget") or budget)
-        options = Options(seconds=seconds, tolerance=tolerance, seed=seed)
+        within = request.config.getoption("--leak-budget") or budget
+        options = Options(seconds=seconds_of(within), tolerance=tolerance, seed=seed, nightly=within == "nightly")
         folder = request.config.rootpath
         verdict = judge(Request(target, scenario, data, dict(parameters or {}), catalog, folder, options))
         if verdict.verdict != expect:

@@ -72,6 +72,8 @@ class Options:
         One comparison instead of the search: future, cut (ns UTC), seed of the future.
     at : tuple of int
         The cuts, ns UTC, instead of chosen ones.
+    nightly : bool
+        Whether what takes long is tried too, see `bounds`.
     """
 
     seconds: float = 300.0
@@ -80,6 +82,7 @@ class Options:
     seed: int = 0
     again: tuple[str, int, int] | None = None
     at: tuple[int, ...] = ()
+    nightly: bool = False
 
 
 @dataclass(frozen=True)
@@ -220,6 +223,8 @@ class Check:
     def _search(self, verdict: Verdict, history: History, base: Journal, chosen: list[int], finds: list[Find]) -> None:
         again = self.options.again
         planned = [again] if again else plan(chosen, finds, self.options.seed, caches=self.caches)
+        if not again:
+            planned.append(("cocktail", cutting.before_all(history, base, self.deciding), self.options.seed))
         planned = [each for each in planned if each[0] in PROPERTIES]
         lanes = self.workshop.lanes
         done = self._compare_all(planned, history, base, chosen, lanes)
