@@ -29,6 +29,7 @@ EPILOG = (
 )
 INTERRUPTED = 130
 PERCENT = 100
+LIVE_IMPORTERS = ("alpaca", "recording")
 WIDE = 200
 
 app = typer.Typer(
@@ -284,7 +285,8 @@ def data_import(
     name: Annotated[str, typer.Argument(help="Name of the dataset; for `bundled` that of the bundled one.")],
     paths: Annotated[list[Path] | None, typer.Argument(help="Files or a folder to import.")] = None,
     importer: Annotated[
-        str, typer.Option("--as", help="What reads them: table, daily, lean, synthetic or bundled.")
+        str,
+        typer.Option("--as", help="What reads them: table, daily, lean, synthetic, bundled, alpaca or recording."),
     ] = "table",
     declaration: Annotated[
         Path | None, typer.Option(help="A TOML file with the options: zone, label, timeframe, adjusted, source ….")
@@ -304,7 +306,12 @@ def data_import(
         apply_override(given, option)
     if paths:
         given["paths"] = paths
-    made = import_dataset(_catalog(catalog), name, importer, **given)
+    if importer in LIVE_IMPORTERS:
+        from lockstep.live.importers import import_live
+
+        made = import_live(_catalog(catalog), name, importer, given, lambda words: typer.echo(words, err=True))
+    else:
+        made = import_dataset(_catalog(catalog), name, importer, **given)
     if json:
         _print_json(made.model_dump(mode="json", exclude={"files"}))
         return

@@ -60,21 +60,20 @@ def patiently(ask: Callable[[], Outcome], what: str) -> Any:
     raise DataError(f"{what}: {outcome.kind}, {outcome.status} {outcome.detail}")
 
 
-def paged(rest: Rest, what: str, query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the pages of bars, quotes or trades.
+def paged(rest: Rest, what: str, query: Mapping[str, Any], token: str = "") -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield the pages of bars, quotes or trades from a token on, each with the token of the next; empty for none.
 
     Raises
     ------
     DataError
         As `patiently`.
     """
-    token = ""
     while True:
-        asked = {**query, "limit": PAGE, **({"page_token": token} if token else {})}
+        asked = {"limit": PAGE, **query, **({"page_token": token} if token else {})}
         path = f"/stocks/{what}"
         page = patiently(lambda asked=asked, path=path: rest.call("GET", path, asked, rest.data), f"historical {what}")
-        yield page.get(what) or {}
         token = page.get("next_page_token") or ""
+        yield page.get(what) or {}, token
         if not token:
             return
 
@@ -95,7 +94,7 @@ def bars(rest: Rest, market: Market, length: int, start: int, end: int, feed: st
             "symbols": ",".join(symbols[at : at + MOST_SYMBOLS]), "timeframe": timeframe_text(length),
             "adjustment": "raw", "start": iso(label_from), "end": iso(end), "feed": feed, "sort": "asc",
         }  # fmt: skip
-        for page in paged(rest, "bars", query):
+        for page, _ in paged(rest, "bars", query):
             for symbol, listed in page.items():
                 found += _read(market, symbol, listed, length)
     return sorted(each for each in found if start < each[0] <= end)
@@ -132,19 +131,31 @@ def corporate_actions(rest: Rest, market: Market, start: int, end: int) -> Actio
         If they cannot be had.
     """
     first, last = (str(np.datetime64(ts, "ns").astype("datetime64[D]")) for ts in (start - DAY, end + DAY))
-    symbols = ",".join(each.symbol for each in market.instruments)
-    query = {"symbols": symbols, "start": first, "end": last, "limit": 1000}
-    token, found = "", []
+    listed = told_actions(rest, [each.symbol for each in market.instruments], first, last)
+    found = [action for kind, raw in listed for action in _action(market, kind, raw)]
+    return sorted(each for each in found if start <= each[0] < end)
+
+
+def told_actions(rest: Rest, symbols: Sequence[str], first: str, last: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the corporate actions between two ISO dates as Alpaca tells them, each with its kind.
+
+    Raises
+    ------
+    DataError
+        As `patiently`.
+    """
+    query = {"symbols": ",".join(symbols), "start": first, "end": last, "limit": 1000}
+    token = ""
     while True:
         asked = {**query, **({"page_token": token} if token else {})}
         page = patiently(
             lambda asked=asked: rest.call("GET", "/corporate-actions", asked, rest.actions), "corporate actions"
         )
         for kind, listed in (page.get("corporate_actions") or {}).items():
-            found += [action for raw in listed for action in _action(market, kind, raw)]
+            yield from ((kind, raw) for raw in listed)
         token = page.get("next_page_token") or ""
         if not token:
-            return sorted(each for each in found if start <= each[0] < end)
+            return
 
 
 def _action(market: Market, kind: str, raw: Mapping[str, Any]) -> Actions:

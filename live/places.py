@@ -176,6 +176,23 @@ def _is_paper(url: str) -> bool:
     return url == keys.PAPER
 
 
+def history_access(url: str = "") -> Access:
+    """Return where history is asked for: a local venue at an address, or Alpaca, with the keys that are set.
+
+    Raises
+    ------
+    ConfigError
+        If the address is none, or keys are missing or wrong.
+    """
+    if url:
+        address = keys.check_address("url", url)
+        return Access(address, address, "", "", LOCAL_KEY, LOCAL_SECRET)
+    ring = keys.Keyring()
+    held = ring.keys
+    pair = held.key_id.get_secret_value(), held.secret.get_secret_value()
+    return Access(held.trading_url, held.data_url, "", "", *pair, ring.auth())
+
+
 def agree(live: Live, account: str, environment: Mapping[str, str], typed: Callable[[str], str]) -> None:
     """Refuse real money unless scenario, environment and typed confirmation all name the account.
 

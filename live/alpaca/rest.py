@@ -6,7 +6,7 @@ again is the caller's to say, who knows what he asked for.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -179,30 +179,6 @@ class Rest:
     def calendar(self, start: str, end: str) -> Outcome:
         """Return the sessions between two ISO dates."""
         return self.call("GET", "/calendar", {"start": start, "end": end})
-
-    # -- market data ---------------------------------------------------------------------------------------------
-
-    def pages(self, what: str, query: Mapping[str, Any]) -> Iterator[Outcome]:
-        """Yield the pages of ``bars``, ``quotes`` or ``trades`` of stocks; the first failure is the last."""
-        token: Any = None
-        while True:
-            asked = {**query, **({"page_token": token} if token else {})}
-            outcome = self.call("GET", f"/stocks/{what}", asked, self.data)
-            yield outcome
-            token = outcome.data.get("next_page_token") if outcome.kind is Kind.OK else None
-            if not token:
-                return
-
-    def corporate_actions(self, query: Mapping[str, Any]) -> Iterator[Outcome]:
-        """Yield the pages of corporate actions; the first failure is the last."""
-        token: Any = None
-        while True:
-            asked = {**query, **({"page_token": token} if token else {})}
-            outcome = self.call("GET", "/corporate-actions", asked, self.actions)
-            yield outcome
-            token = outcome.data.get("next_page_token") if outcome.kind is Kind.OK else None
-            if not token:
-                return
 
 
 def failed(error: Any) -> Outcome:

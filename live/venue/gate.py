@@ -1,7 +1,6 @@
 """What every request passes: keys, the count of requests in flight, the rate limit, and the faults of requests."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -95,8 +94,10 @@ class Gate:
         elif self.venue.options.rate_limit and self._count > self.venue.options.rate_limit:
             await _refuse(scope, receive, send, 429, {"code": 42910000, "message": "rate limit exceeded"})
         else:
-            with contextlib.suppress(ClientDisconnect):  # nobody is left to answer; what was half sent was not taken
+            try:
                 await self.app(scope, receive, send)
+            except ClientDisconnect:  # what was half sent is not taken, and nobody is left to hear that
+                await _refuse(scope, receive, send, 400, {"message": "the request broke off"})
 
     async def _faulty(self, fault: Fault, scope: Any, receive: Any, send: Any, release: Any) -> None:
         """Serve a request as the script wants it: answered wrongly, late, or not at all; processed before or not."""
