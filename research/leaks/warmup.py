@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .suite import Check
 
 NAME = "warm-up"
-SLACK = 0.02
-"""Part of what is decided that may differ where no larger tolerance is given: quantities go by the last bits too."""
+SLACK = 0.1
+"""Part of what is decided that may differ without a larger tolerance: quantities and ties go by the last bits too."""
 AT = 0.6
 """Trading begins after this part of the sessions in which there are data."""
 
