@@ -14,7 +14,7 @@ def leaks(
         typer.Argument(
             metavar="[TARGET]...",
             help="Scenarios, features, or dotted strategies, jobs and functions; `corpus` and names of its cases; "
-            "none means all bundled scenarios.",
+            "`mutants` and names of some; none means all bundled scenarios.",
         ),
     ] = None,
     scenario: Annotated[str, typer.Option(help="The scenario that a strategy or job is run in.")] = "",
@@ -42,7 +42,7 @@ def leaks(
 
     Exit codes: 0 clean, 7 leak, 8 nondeterministic, 4 the target failed, 9 vacuous.
     """
-    from lockstep.research.leaks.command import run_again, run_checks, run_corpus
+    from lockstep.research.leaks.command import run_again, run_checks, run_corpus, run_mutants
 
     if again is not None:
         if targets:
@@ -52,6 +52,8 @@ def leaks(
         raise typer.Exit(
             run_corpus(targets[1:], table=table, budget=budget, seed=seed, seeds=seeds, catalog=catalog, json=json)
         )
+    if targets and targets[0] == "mutants":
+        raise typer.Exit(run_mutants(targets[1:], budget=budget, seed=seed, json=json))
     code = run_checks(
         targets or [],
         scenario=scenario,

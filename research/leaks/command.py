@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lockstep.scenarios.loading import apply_override, bundled_names
 
 from .corpus import load_cases, run_case
 from .judge import Request, again, judge
+from .mutants import load_mutants, open_bench
 from .suite import Options
 from .verdict import EXIT_CODES, WORST, Verdict, iso
 from .workshop import Workshop
@@ -98,6 +100,20 @@ def run_corpus(
                     outcome = run_case(case, options, catalog, bar.update, workshop)
                 wrong += bool(outcome.faults)
                 print(outcome.as_json() if json else outcome.as_line(), flush=True)
+    return 1 if wrong else 0
+
+
+def run_mutants(names: Sequence[str], *, budget: str, seed: int, json: bool) -> int:
+    """Try mutants of the project, all or the named ones, after their targets as they are, and print a row for each.
+
+    Returns 1 if one was not caught for its reason, or a target is not clean without it, else 0.
+    """
+    mutants, wrong = load_mutants(names), 0
+    options = Options(seconds=seconds_of(budget), seed=seed, localised=False)
+    with tempfile.TemporaryDirectory(prefix="lockstep-mutants-") as home, open_bench(Path(home), options) as bench:
+        for trial in bench.trials(mutants):
+            wrong += bool(trial.fault)
+            print(trial.as_json() if json else trial.as_line(), flush=True)
     return 1 if wrong else 0
 
 

@@ -77,6 +77,8 @@ class Journal:
         What a reader of the verdict should know.
     latencies : dict of str to int
         Of each engine run with a simulated broker, ns.
+    begun : dict of str to (n,) int64
+        For each of its fills, when the prices that it may have taken began to happen, ns UTC.
     functions : list of (stage, name, place)
         The user's own functions behind a stage: pandas features, jobs, each with the source line.
     warmups : dict of str to int
@@ -92,6 +94,7 @@ class Journal:
     modules: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     latencies: dict[str, int] = field(default_factory=dict)
+    begun: dict[str, np.ndarray] = field(default_factory=dict)
     functions: list[tuple[str, str, str]] = field(default_factory=list)
     warmups: dict[str, int] = field(default_factory=dict)
     transforms: dict[str, float] = field(default_factory=dict)

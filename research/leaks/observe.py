@@ -24,7 +24,8 @@ from lockstep.data.catalog import Catalog
 from lockstep.data.storage import Storage
 from lockstep.engine import records as r
 from lockstep.engine.cache import cache_base
-from lockstep.engine.events import EVENT
+from lockstep.engine.codes import Trigger
+from lockstep.engine.events import BAR, EVENT
 from lockstep.engine.runner import Runner
 
 from .journal import Journal, Track
@@ -40,6 +41,8 @@ LOGS = {
     "sleeves": "risk",
 }
 ENDED = "orders"
+OPENING = ["instrument", "ts_event", "ts_open"]
+INSIDE = (int(Trigger.LIMIT), int(Trigger.STOP))
 HEARD = {"open": ("", 0), "os.mkdir": ("x", 0), "os.rename": ("w", 1), "sqlite3.connect": ("a", 0)}
 """Events of Python's audit by which files are found, with what is done to them and the argument that names them."""
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -82,6 +85,7 @@ class EngineRun:
         self.features: list[tuple[int, tuple[Any, ...]]] = []
         self.open: list[tuple[int, np.ndarray]] = []
         self.first: int | None = None
+        self._bars: list[np.ndarray] = []
 
     def take(self, logs: Mapping[str, np.ndarray]) -> None:
         """Take copies of the engine's logs."""
@@ -97,6 +101,7 @@ class EngineRun:
             self.first = int(times[0]) if self.first is None else self.first
             words = batch.view(np.uint64).reshape(len(batch), -1)
             self.events.append((times.copy(), words @ WORDS))
+            self._bars.append(batch[OPENING][batch["kind"] == BAR])
         start = 0
         while self.pending:
             stop = int(np.searchsorted(times, self.pending[0], "right"))
@@ -108,6 +113,24 @@ class EngineRun:
             start = stop
         if start < len(batch):
             original(self.runner, batch[start:])
+
+    def begun(self) -> np.ndarray:
+        """Return for each fill when the prices that it may have taken began to happen, ns UTC.
+
+        A limit or a stop that trades inside a bar has a price from anywhere in it, from its open on.
+        """
+        fills = self._joined("fills")
+        begun, inside = fills["ts"].copy(), np.flatnonzero(np.isin(fills["trigger"], INSIDE))
+        bars = np.sort(np.concatenate(self._bars), order=OPENING) if self._bars and len(inside) else None
+        if bars is not None:
+            wanted = fills[inside]
+            keys, sought = bars[OPENING[:2]], np.zeros(len(wanted), bars[OPENING[:2]].dtype)
+            sought["instrument"], sought["ts_event"] = wanted["instrument"], wanted["ts"]
+            # Of bars of two lengths that end together the shorter one counts.
+            place = np.searchsorted(keys, sought, "right") - 1
+            known = (place >= 0) & (keys[place] == sought)
+            begun[inside[known]] = bars["ts_open"][place[known]]
+        return begun
 
     def finish(self) -> None:
         """Record the state at those cuts after which nothing came."""
@@ -378,6 +401,7 @@ class Observer:
             self.journal.warmups[f"run {number}"] = max(
                 (int(each.strategy.warmup(each.parameters)) for each in world.sleeves), default=0
             )
+            self.journal.begun[f"run {number}"] = run.begun()
             self.journal.tracks |= {f"run {number}: {name}": track for name, track in run.tracks().items()}
             self.journal.functions += [each for sleeve in run.runner.world.sleeves for each in functions_of(sleeve)]
         return self.journal

@@ -74,6 +74,8 @@ class Options:
         The cuts, ns UTC, instead of chosen ones.
     nightly : bool
         Whether what takes long is tried too, see `bounds`.
+    localised : bool
+        Whether a leak is followed until it is known how far and at what it looks.
     """
 
     seconds: float = 300.0
@@ -83,6 +85,7 @@ class Options:
     again: tuple[str, int, int] | None = None
     at: tuple[int, ...] = ()
     nightly: bool = False
+    localised: bool = True
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ class Check:
     took: float = 0.0
     fine: Journal | None = None
     """Of the run as it is, finely rounded, where the target uses transforms; see `transforms`."""
+    batched: Difference | None = None
+    """What depends on where batches of events end."""
 
     def verdict(self) -> Verdict:
         """Check the target; whatever it does, a verdict comes back."""
@@ -163,6 +168,8 @@ class Check:
         if self.workshop.scales:
             self.fine = self.workshop.run(self.spec, history, chosen, fine=True)
         self._search(verdict, history, again, chosen, finds)
+        if self.batched is not None and verdict.verdict != "leak":
+            nondeterministic(verdict, self.batched)
 
     def _again(self, verdict: Verdict, history: History, base: Journal, chosen: list[int]) -> Journal | None:
         """Run once more under a wrong clock; return the journal, None where the verdict has been given."""
@@ -178,11 +185,28 @@ class Check:
                 nondeterministic(verdict, gate[0])
         if gate and not verdict.track:
             right = _beside_cuts(base, self.workshop.run(self.spec, history, chosen, zygote=1))
+            whole = self._halts_matter(history, base, chosen) if right else None
+            if whole is not None:
+                self.batched = right[0]
+                return whole
             nondeterministic(verdict, right[0]) if right else clock_leak(verdict, gate[0])
         early = early_fill(journal)
         if not gate and early is not None:
             early_leak(verdict, early)
         return None if gate or early is not None else journal
+
+    def _halts_matter(self, history: History, base: Journal, chosen: list[int]) -> Journal | None:
+        """Return a run that is not halted at the cuts, if it does what the first one did, which was not either.
+
+        Then something depends on where batches of events end, as one does who reads on within them. From here on no run
+        is halted, so that it can be seen to read beyond a cut.
+        """
+        self.workshop.halts = False
+        journal = self.workshop.run(self.spec, history, chosen, zygote=1)
+        if not differences(base, journal, 2**62):
+            return journal
+        self.workshop.halts = True
+        return None
 
     def _scouted(self, history: History, base: Journal) -> list[Find]:
         """Return cuts that are worth a run before all others; a hint, so that a scout that fails is no news."""
@@ -285,7 +309,7 @@ class Check:
     ) -> None:
         future, cut, seed = comparison
         other = future_of(history, future, cut, seed)
-        if future == "truncate" and not self.options.again:
+        if future == "truncate" and not self.options.again and self.options.localised:
             future, seed, other, found = self._same_length(history, base, cut, seed, chosen, found, other)
         verdict.future, verdict.future_seed, verdict.cuts_at = future, seed, chosen
         self._leak(verdict, history, base, other, future, cut, found, chosen)
@@ -354,8 +378,9 @@ class Check:
         verdict.source = sorted(
             opened | {f"{name} at {at}" for stage, name, at in base.functions if stage == first.stage}
         )
-        self.progress("localising", 0, 1)
-        localise(verdict, self, history, base, other, first, chosen)
+        if self.options.localised:
+            self.progress("localising", 0, 1)
+            localise(verdict, self, history, base, other, first, chosen)
         verdict.reason = sentence(verdict)
 
     def _no_leak(self, verdict: Verdict, base: Journal, *, alive: bool, failed: list[str], done: int) -> None:

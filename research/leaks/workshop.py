@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,14 @@ class Zygote:
         The suite's folder, by which all processes that come from this one can be told.
     bounded : bool
         Whether code is compiled anew, with its bounds checked.
+    environment : mapping
+        Variables that it has beside this process's.
     """
 
     seed: int
     home: Path
     bounded: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
     closed: bool = False
 
     def __post_init__(self) -> None:
@@ -91,7 +94,7 @@ class Zygote:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, **own},
+                env={**os.environ, **own, **self.environment},
                 text=True,
                 start_new_session=True,
             )
@@ -166,9 +169,17 @@ class Workshop:
         The user's catalogue, which perturbed ones stand in for.
     folder : Path or None
         Where targets are run; None: the current folder.
+    environment : mapping
+        Variables that its processes have beside this one's.
     """
 
-    def __init__(self, real: str | None = None, folder: Path | None = None, limits: Limits = Limits()) -> None:
+    def __init__(
+        self,
+        real: str | None = None,
+        folder: Path | None = None,
+        limits: Limits = Limits(),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         from lockstep.data.catalog import Catalog
 
         self.catalog, self.limits = Catalog(real), limits
@@ -177,7 +188,7 @@ class Workshop:
         base().mkdir(mode=0o700, exist_ok=True)
         self.home = Path(tempfile.mkdtemp(prefix="suite-", dir=base()))
         self._lock = claim(self.home)
-        self.zygotes = [Zygote(0, self.home), Zygote(1, self.home)]
+        self.zygotes = [Zygote(seed, self.home, environment or {}) for seed in (0, 1)]
         self._numbers = itertools.count(1)
         self._boxes: list[Box] = []
         self.enter(folder)
@@ -194,6 +205,7 @@ class Workshop:
         self.runs, self.seconds, self.deadline, self.usual = 0, 60.0, float("inf"), 0.0
         self.preload: list[str] = []
         self.scales: dict[str, float] = {}
+        self.halts = True
 
     @property
     def box(self) -> Box:
@@ -249,7 +261,8 @@ class Workshop:
         TargetError
             If it fails, or takes too long or too much.
         """
-        job = {"do": "run", "spec": self._inside(spec), "cuts": [int(cut) for cut in cuts], "clock": clock}
+        job = {"do": "run", "spec": self._inside(spec), "clock": clock}
+        job["cuts"] = [int(cut) for cut in cuts] if self.halts else []
         job |= {"fine": fine, "bounded": bounded}
         if bounded:
             zygote = self._bounded()
