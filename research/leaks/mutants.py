@@ -31,6 +31,8 @@ from .workshop import Workshop
 
 LISTS = PROJECT / "tests" / "leakage" / "mutants"
 TARGETS = "tests/leakage/mutants/targets"
+COMPILED = ("engine/spin.py",)
+"""Files whose code interpreted runs do without."""
 AUDIT = "LookaheadError"
 MARKETS: dict[str, tuple[SyntheticMarket, Form]] = {
     "synthetic-days": (
@@ -204,9 +206,11 @@ class Bench:
 
     def tried(self, mutant: Mutant) -> Trial:
         """Return what becomes of a mutant."""
+        compiled = any(edit.file in COMPILED for edit in mutant.edits)
+        environment = self.overlay.compiled if compiled else self.overlay.environment
         with (
             self.overlay.changed(*((edit.file, edit.old, edit.new) for edit in mutant.edits)),
-            Workshop(self.catalog, environment=self.overlay.environment) as workshop,
+            Workshop(self.catalog, environment=environment) as workshop,
         ):
             verdict = self._check(mutant, workshop)
         return Trial(mutant, verdict, fault_of(mutant, verdict))

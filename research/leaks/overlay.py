@@ -14,7 +14,8 @@ ROOMS = ("engine", "strategies", "data", "scenarios", "reports", "research", "te
 class Overlay:
     """The copy, imported as ``lockstep`` by processes of `environment`.
 
-    Kernels are interpreted there: their twins give the same bytes, and a changed kernel need not be compiled.
+    Kernels are interpreted there: their twins give the same bytes, and a changed kernel need not be compiled. What only
+    compiled code does is tried by processes of `compiled`, which have a cache of their own.
 
     Parameters
     ----------
@@ -28,11 +29,10 @@ class Overlay:
             shutil.copytree(PROJECT / room, self.root / room)
         for file in PROJECT.glob("*.py"):
             shutil.copy2(file, self.root)
-        self.environment = {
-            "PYTHONPATH": str(home),
-            "PYTHONDONTWRITEBYTECODE": "1",  # nothing compiled of one mutant may serve the next
-            "NUMBA_DISABLE_JIT": "1",
-        }
+        # Nothing that Python compiles of one mutant may serve the next.
+        plain = {"PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.environment = {**plain, "NUMBA_DISABLE_JIT": "1"}
+        self.compiled = {**plain, "LOCKSTEP_CACHE": str(home / "cache")}
 
     @contextmanager
     def changed(self, *edits: tuple[str, str, str]) -> Iterator[None]:

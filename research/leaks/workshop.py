@@ -188,7 +188,7 @@ class Workshop:
         base().mkdir(mode=0o700, exist_ok=True)
         self.home = Path(tempfile.mkdtemp(prefix="suite-", dir=base()))
         self._lock = claim(self.home)
-        self.zygotes = [Zygote(seed, self.home, environment or {}) for seed in (0, 1)]
+        self.zygotes = [Zygote(seed, self.home, environment=environment or {}) for seed in (0, 1)]
         self._numbers = itertools.count(1)
         self._boxes: list[Box] = []
         self.enter(folder)

@@ -21,7 +21,7 @@ LEAK = Mutant(name="m", edits=(), reason="", target="t", failed=["truncation"], 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    with open_bench(tmp_path_factory.mktemp("bench"), Options(seconds=120.0, localised=False)) as opened:
+    with open_bench(tmp_path_factory.mktemp("bench"), Options(seconds=120.0, cuts=8, localised=False)) as opened:
         yield opened
 
 

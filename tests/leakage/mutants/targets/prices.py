@@ -38,3 +38,7 @@ def momentum(closes):
 def breadth(panel):
     rising = pd.DataFrame({symbol: frame["close"].diff() > 0 for symbol, frame in panel.items()})
     return rising.mean(axis=1)
+
+
+def level(closes):
+    return closes.rolling(3, min_periods=1).mean()

@@ -21,13 +21,21 @@ class Swing(Strategy):
 class Patient(Strategy):
     """Bids below the last price, every bar anew."""
 
+    away = 0.001
+
     def on_bar(self, bar):
         self.cancel_all(bar.symbol)
         held = self.position(bar.symbol)
         if held == 0:
-            self.limit(bar.symbol, self.lots_for(bar.symbol, 0.1 * self.equity), bar.close * 0.999)
+            self.limit(bar.symbol, self.lots_for(bar.symbol, 0.1 * self.equity), bar.close * (1 - self.away))
         else:
-            self.limit(bar.symbol, -held, bar.close * 1.001)
+            self.limit(bar.symbol, -held, bar.close * (1 + self.away))
+
+
+class Deep(Patient):
+    """Bids so far below that a day may go without a fill."""
+
+    away = 0.02
 
 
 class Remembers(Strategy):
