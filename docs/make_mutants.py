@@ -15,8 +15,8 @@ code no longer is an error.
 Kernels are interpreted for it, so that a changed one need not be compiled. `pytest tests/leakage/test_mutants.py` tries
 some; `HYPOTHESIS_PROFILE=nightly` tries all.
 
-This table is what `lockstep leaks mutants --json | python docs/make_mutants.py` made of the last run: {caught} of {all}
-caught, {clean} of {targets} targets clean without them.
+`lockstep leaks mutants --json | python docs/make_mutants.py` makes this table: {caught} of {all} caught, {clean} of
+{targets} targets clean without them.
 
 | mutant | changed | target | why it is a leak | caught by | |
 |---|---|---|---|---|---|
