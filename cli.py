@@ -475,6 +475,10 @@ def bench(
     runs: Annotated[int, typer.Option("--runs", min=1, help="Runs of each workload; the best counts.")] = 5,
     stream: Annotated[int, typer.Option("--stream", min=0, help="Also stream this many bars from Parquet.")] = 0,
     live: Annotated[bool, typer.Option("--live", help="Measure the live session's core and journal instead.")] = False,
+    feed: Annotated[
+        int,
+        typer.Option("--feed", min=0, help="With --live: also a session on 5,000 quotes a second, so many seconds."),
+    ] = 0,
     json_: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line, rates in bars (live: events) a second.")
     ] = False,
@@ -490,6 +494,11 @@ def bench(
 
         for row in measure_live():
             typer.echo(json.dumps(row.to_json()) if json_ else told(row))
+        if feed:
+            from lockstep.live.bench_feed import measure_feed, told_feed
+
+            found = measure_feed(feed)
+            typer.echo(json.dumps(found.to_json()) if json_ else told_feed(found))
         return
     from lockstep.research.bench.run import measure
     from lockstep.research.bench.table import as_json, show

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 
-from lockstep.live import bench
+from lockstep.live import bench, bench_feed
 from lockstep.live.journal.writing import FILE
 
 SLICES = 40
@@ -34,3 +34,13 @@ def test_every_stage_is_measured():
         assert json.loads(json.dumps(row.to_json()))["count"] == row.count
         assert row.stage in bench.told(row)
     assert rows[2].count == (SLICES - bench.WARM) * (bench.SYMBOLS + 1)
+
+
+def test_a_feed_is_traded_and_its_lateness_told():
+    row = bench_feed.measure_feed(16, rate=100, symbols=4)
+    assert (row.symbols, row.replay) == (4, "identical")
+    assert 50 < row.count <= 390 * 4
+    assert row.per_second > 20
+    assert 0.0 <= min(row.late_first_ms, row.late_last_ms) <= row.late_p99_ms
+    assert json.loads(json.dumps(row.to_json()))["count"] == row.count
+    assert "identical" in bench_feed.told_feed(row)
