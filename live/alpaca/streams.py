@@ -172,6 +172,8 @@ class MarketStream(_Tamed, StockDataStream):
             except TimeoutError:
                 continue
             self._take(frame)
+            while self._ws.messages:  # what is there already comes in one turn of the session: a busy feed needs fewer
+                self._take(await self._ws.recv())
 
     def _take(self, frame: Any) -> None:
         received = clock.monotonic()
