@@ -266,7 +266,8 @@ def test_an_interruption_leaves_nothing(home):
     (home / "slow.toml").write_text('[data]\ndataset = "ohlcv-5"\n[strategy]\nuse = "slow"\n')
     with subprocess.Popen(
         [*COMMAND, "backtest", "slow.toml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        # A shell lets its background jobs ignore interruptions.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:  # fmt: skip
         assert process.stdout.readline() == "here\n"
         process.send_signal(signal.SIGINT)
