@@ -22,6 +22,8 @@ from .workshop import Workshop
 ROOT = Path(__file__).resolve().parents[2] / "tests" / "leakage"
 TABLES = ("corpus", "freqtrade", "further")
 """Folders of cases: the acceptance corpus; what another detector was measured on; more of the same sort."""
+ALSO = ("failed", "stage", "peek_bound", "reads", "decisions", "runs")
+"""What else of a verdict stands in a row."""
 SUFFIX = ".case.toml"
 
 
@@ -88,6 +90,7 @@ class Outcome:
             "peek_events": self.verdict.peek_events,
             "seconds": self.verdict.seconds,
             "faults": self.faults,
+            **{name: getattr(self.verdict, name) for name in ALSO},
         }
         if self.case.freqtrade:
             row |= dict(zip(("lookahead_analysis", "recursive_analysis"), self.case.freqtrade, strict=True))

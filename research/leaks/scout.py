@@ -4,7 +4,7 @@ It costs a hundredth of a run, so that every shock, every hidden refit and much 
 nothing, since a function may remember its earlier calls and nobody need read what it returns: each find is a cut at
 which whole runs are compared.
 
-1. Each row of each symbol's frame is a place to cut; those with the largest moves come first, the others at random.
+1. Each row of a symbol's frame is a place to cut: those with the largest moves, in turn with others at random.
 2. The function is called on frames whose rows after the cut are other ones, or missing.
 3. A row known by the cut that has changed makes the cut a find.
 """
@@ -61,7 +61,7 @@ class Scout:
     call : callable
         Frames and when their rows became known to what the function under test makes of them.
     apart : bool
-        Whether each symbol's values come from its frame alone, so that each symbol may have a cut of its own.
+        Whether each symbol's values come from its frame alone, so that it may be called on one symbol's.
     wanted : sequence of str or None
         Columns that count; None: all.
     seconds, tolerance, seed
@@ -78,47 +78,43 @@ class Scout:
     def search(self, frames: Frames, known: Known) -> list[Find]:
         """Return finds, at most `MOST_FINDS`."""
         began, rng = time.perf_counter(), np.random.default_rng([self.seed, 5])
-        base, finds = self.call(frames, known), list[Find]()
-        places = {symbol: _places(frames[symbol], rng) for symbol in frames}
+        groups = [[symbol] for symbol in sorted(frames)] if self.apart else [sorted(frames)]
+        places = [_places(frames[group[0]], rng) for group in groups]
+        bases: dict[int, Values] = {}
+        finds: list[Find] = []
         for number in range(MOST_CALLS):
             if time.perf_counter() - began > self.seconds or len(finds) >= MOST_FINDS:
                 break
-            cuts = self._cuts(places, known, number)
-            future = "truncate" if number % 3 == 2 else "cocktail"
-            finds += self._try(frames, known, base, cuts, future, rng)
+            turn, round_ = number % len(groups), number // len(groups)
+            own = (
+                {symbol: frames[symbol] for symbol in groups[turn]},
+                {symbol: known[symbol] for symbol in groups[turn]},
+            )
+            row = next(places[turn], -1)
+            if row >= 0:
+                if turn not in bases:
+                    bases[turn] = self.call(*own)
+                future = "truncate" if round_ % 3 == 2 else "cocktail"
+                finds += self._try(*own, bases[turn], int(known[groups[turn][0]][row]), future, rng)
         return finds
 
-    def _cuts(self, places: Mapping[str, Iterator[int]], known: Known, number: int) -> dict[str, int]:
-        """Return the cut of each symbol, ns UTC."""
-        own = {symbol: int(known[symbol][row]) for symbol in known if (row := next(places[symbol], -1)) >= 0}
-        if self.apart or not own:
-            return own
-        return dict.fromkeys(known, own[sorted(own)[number % len(own)]])
-
     def _try(
-        self,
-        frames: Frames,
-        known: Known,
-        base: Values,
-        cuts: Mapping[str, int],
-        future: str,
-        rng: np.random.Generator,
+        self, frames: Frames, known: Known, base: Values, cut: int, future: str, rng: np.random.Generator
     ) -> list[Find]:
         other, until = dict(frames), dict(known)
-        for symbol, cut in cuts.items():
+        for symbol, frame in frames.items():
             row = int(np.searchsorted(known[symbol], cut, "right"))
-            other[symbol] = frames[symbol].iloc[:row] if future == "truncate" else _changed(frames[symbol], row, rng)
+            other[symbol] = frame.iloc[:row] if future == "truncate" else _changed(frame, row, rng)
             until[symbol] = known[symbol][:row] if future == "truncate" else known[symbol]
         try:
             made = self.call(other, until)
         except Exception:  # noqa: BLE001 - a function may fail on other data; whole runs will tell
             return []
-        return list(self._finds(base, made, cuts, future))
+        return list(self._finds(base, made, cut, future))
 
-    def _finds(self, base: Values, made: Values, cuts: Mapping[str, int], future: str) -> Iterator[Find]:
+    def _finds(self, base: Values, made: Values, cut: int, future: str) -> Iterator[Find]:
         tolerance = self.tolerance if future == "truncate" else 0.0
         for (column, symbol), (ts, values) in sorted(base.items()):
-            cut = cuts.get(symbol, min(cuts.values(), default=0)) if symbol else min(cuts.values(), default=0)
             if self.wanted is not None and column not in self.wanted:
                 continue
             n = int(np.searchsorted(ts, cut, "right"))

@@ -35,8 +35,8 @@ from .verdict import Verdict, iso
 from .wording import clock_leak, early_leak, nondeterministic, place, sentence
 from .workshop import TargetError, Workshop
 
-SCOUTING, SLOW = 2.0, 0.05
-"""Most seconds in which cuts are looked for, and the part of the budget that one run may take for it to be worth it."""
+SCOUTING = 2.0
+"""Seconds in which cuts are looked for, where a run does not take longer."""
 PATIENCE, LEAST = 30.0, 10.0
 """A run over another future may take so many times as long as the run as it is, and so many seconds more."""
 WRONG_CLOCK = -(423.0 * 86_400.0 + 5.0 * 3_600.0 + 37.0 * 60.0 + 11.0)
@@ -48,6 +48,8 @@ PROPERTIES = {
     "thin": "prefix invariance, rows missing",
     CACHE: "cache transparency",
 }
+ENOUGH = 10
+"""Comparisons without which nothing is called clean, when the budget has ended."""
 MOST_SEEDS = 3
 """Futures of the same length that are tried where one of another length has shown a leak."""
 Progress = Callable[[str, int, int], None]
@@ -210,11 +212,11 @@ class Check:
 
     def _scouted(self, history: History, base: Journal) -> list[Find]:
         """Return cuts that are worth a run before all others; a hint, so that a scout that fails is no news."""
-        if self.options.at or self.took > self.options.seconds * SLOW:
+        if self.options.at:
             return []
         self.progress("looking for cuts", 1, 2)
         options = {"tolerance": self.options.tolerance, "seed": self.options.seed}
-        seconds = min(SCOUTING, self.options.seconds / 20)
+        seconds = min(max(SCOUTING, 2 * self.took), self.options.seconds / 10)
         try:
             finds = self.workshop.scout(self.spec, history, cutting.features_read(base), seconds=seconds, **options)
         except TargetError:
@@ -387,9 +389,9 @@ class Check:
         verdict.notes += failed[:3]
         if failed and len(failed) > done // 2:
             verdict.verdict, verdict.reason = "error", f"it fails on other histories: {failed[0]}"
-        elif not alive and any(note.startswith("the budget ended") for note in verdict.notes):
+        elif any(note.startswith("the budget ended") for note in verdict.notes) and (not alive or done < ENOUGH):
             verdict.verdict = "error"
-            verdict.reason = "the budget ended before any other future made a difference: give it more time"
+            verdict.reason = f"the budget ended after {done} comparisons, too few to call it clean: give it more time"
         elif not alive:
             verdict.verdict = "vacuous"
             verdict.reason = (
