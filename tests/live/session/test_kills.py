@@ -1,12 +1,17 @@
-"""``kill -9`` at named steps and at random instants: nothing is lost, nothing doubled, and the replay is identical."""
+"""``kill -9`` at named steps and at random instants: nothing is lost, nothing doubled, and the replay is identical.
+
+Forty random instants here, two hundred in the nightly profile (``HYPOTHESIS_PROFILE=nightly``).
+"""
 
 import random
 
 import pytest
+from hypothesis import settings
 
 from lockstep.live import points
 
 KILLED = -9
+SEEDS = 10 if settings.get_current_profile_name() == "nightly" else 2
 NEVER_TWICE = ("snapshot-before", "snapshot-after", "reconciled", "session-rolled")
 WITHOUT_JOBS = tuple(name for name in points.POINTS if name != "job-done")
 
@@ -31,7 +36,7 @@ def test_killed_at_every_named_step(lives):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_killed_at_random_instants(lives, seed):
     chance, killed = random.Random(seed), 0
     while killed < 20:
