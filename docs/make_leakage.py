@@ -18,8 +18,8 @@ its expected verdict and the reason for it. The suite knows none of them. `locks
 `--table freqtrade` and `--table further` the other tables, with `--seeds 20` each with twenty seeds. It exits with 1
 where a verdict, its property, stage, distance or column is not as expected.
 
-`python docs/make_leakage.py` made this page from what `lockstep leaks corpus --json --seed 2` printed, at commit
-`cd7d1bb`, on two cores that others shared: seconds are wall time, and too many.
+`python docs/make_leakage.py` made this page from what `lockstep leaks corpus --json` printed, at commit
+`2a541c8`, on two cores that others shared: seconds are wall time, and too many.
 
 *ahead* counts times at which data came, from the first record that differed; it is empty where a leak knows the length
 of the data, or works through a cache or what it earns. Where a leak does not look equally far everywhere, it is the
